@@ -123,3 +123,15 @@ func (d *Decisions) Days() int {
 	}
 	return int(d.To-d.From) + 1
 }
+
+// NodeWindow are the counts of one payer × CPT group in two windows of
+// submitted days, of the claims whose first decision was known on the as-of
+// date; claims undecided then are in none.
+type NodeWindow struct {
+	Payer, CPTGroup string
+
+	BaselineN, BaselineDenied int64
+	CurrentN, CurrentDenied   int64
+
+	BaselineAllowed Money // of the baseline's claims that were not denied
+}

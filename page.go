@@ -3,11 +3,11 @@ package upstream
 // MaxPageSize bounds what one call may list.
 const MaxPageSize = 500
 
-// Page asks for one page of a list by key, never by offset: After is the
-// last key of the page before, "" for the first page.
+// Page asks for one page of a list ordered by id: those after the id After, so
+// that a deep page costs what the first one does. The zero Page is the first.
 type Page struct {
 	Size  int
-	After string
+	After int64
 }
 
 // Limit returns the size within its bounds; 50 when unset.

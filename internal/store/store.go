@@ -1,0 +1,174 @@
+// Package store is the only place that knows SQL: claims, rollups, uploads and
+// drift events of many customers, on an embedded SQLite file or on PostgreSQL.
+//
+// No claim is reached without a Tenant, and every key begins with the customer.
+// A method that changes something has committed, durably, when it returns.
+package store
+
+import (
+	"context"
+	"os"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"upstream"
+)
+
+// Store is an open database, safe for use by many goroutines.
+type Store struct {
+	db      engine
+	queries atomic.Int64
+}
+
+// Open opens the database of a URL, makes it if it is a file that does not exist
+// yet, and brings its schema up to date. sqlite:FILE is the embedded database,
+// postgres://… a PostgreSQL one.
+func Open(ctx context.Context, url string) (*Store, error) {
+	db, err := openEngine(ctx, url)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{db: db}
+	if err := s.migrate(ctx); err != nil {
+		db.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func openEngine(ctx context.Context, url string) (engine, error) {
+	scheme, rest, found := strings.Cut(url, ":")
+	switch {
+	case found && scheme == "sqlite" && strings.TrimPrefix(rest, "//") != "":
+		return openSQLite(strings.TrimPrefix(rest, "//"))
+	case found && (scheme == "postgres" || scheme == "postgresql"):
+		return openPostgres(ctx, url)
+	}
+	return nil, upstream.Errorf(upstream.Invalid, "the database must be sqlite:FILE or postgres://user:password@host:5432/name; set it with --database or UPSTREAM_DATABASE")
+}
+
+// Exists reports whether the URL names a database that is there already, as far
+// as that shows without opening it: the file of sqlite:FILE.
+func Exists(url string) bool {
+	path, isFile := strings.CutPrefix(url, "sqlite:")
+	if !isFile {
+		return true
+	}
+	_, err := os.Stat(strings.TrimPrefix(path, "//"))
+	return err == nil
+}
+
+// Close waits for transactions under way and closes the database.
+func (s *Store) Close() error { return s.db.close() }
+
+// Engine returns "sqlite" or "postgres".
+func (s *Store) Engine() string { return s.db.name() }
+
+// Queries returns how many statements have been run since Open.
+func (s *Store) Queries() int64 { return s.queries.Load() }
+
+func (s *Store) read(ctx context.Context, f func(tx) error) error {
+	return s.db.read(ctx, func(t tx) error { return f(counted{t, &s.queries}) })
+}
+
+func (s *Store) write(ctx context.Context, customer int64, f func(tx) error) error {
+	return s.db.write(ctx, customer, func(t tx) error { return f(counted{t, &s.queries}) })
+}
+
+// counted counts the statements of a transaction.
+type counted struct {
+	tx
+	n *atomic.Int64
+}
+
+func (c counted) query(sql string, args []any, each func(row) error) error {
+	c.n.Add(1)
+	return c.tx.query(sql, args, each)
+}
+
+func (c counted) exec(sql string, args ...any) (int64, error) {
+	c.n.Add(1)
+	return c.tx.exec(sql, args...)
+}
+
+// Customers lists all customers by id.
+func (s *Store) Customers(ctx context.Context) ([]upstream.Customer, error) {
+	var out []upstream.Customer
+	err := s.read(ctx, func(t tx) error {
+		return t.query("SELECT "+customerColumns+" FROM customer ORDER BY id", nil, func(r row) error {
+			out = append(out, scanCustomer(r))
+			return nil
+		})
+	})
+	return out, err
+}
+
+// CreateCustomer makes a customer; the first one has id 1. A name that is taken
+// is a Conflict.
+func (s *Store) CreateCustomer(ctx context.Context, name string, now time.Time) (upstream.Customer, error) {
+	name = strings.Join(strings.Fields(name), " ")
+	if name == "" || len(name) > 200 || strings.ContainsRune(name, 0) {
+		return upstream.Customer{}, upstream.Errorf(upstream.Invalid, "a customer needs a name of 1 to 200 characters")
+	}
+	c := upstream.Customer{Name: name, CreatedAt: now.UTC().Truncate(time.Microsecond)}
+	err := s.write(ctx, 0, func(t tx) error {
+		taken, err := one(t, "SELECT COUNT(*) FROM customer WHERE name = $1", name)
+		if err != nil {
+			return err
+		}
+		if taken > 0 {
+			return upstream.Errorf(upstream.Conflict, "there is a customer of that name already; `upstream customer list` shows it")
+		}
+		if c.ID, err = one(t, "SELECT COALESCE(MAX(id), 0) + 1 FROM customer"); err != nil {
+			return err
+		}
+		_, err = t.exec("INSERT INTO customer (id, name, created_at) VALUES ($1, $2, $3)", c.ID, name, c.CreatedAt.UnixMicro())
+		return err
+	})
+	return c, err
+}
+
+const customerColumns = "id, name, created_at, claims, data_version"
+
+func scanCustomer(r row) upstream.Customer {
+	return upstream.Customer{ID: r.int(0), Name: r.text(1), CreatedAt: instant(r.int(2)), Claims: r.int(3), DataVersion: r.int(4)}
+}
+
+func instant(micros int64) time.Time { return time.UnixMicro(micros).UTC() }
+
+// one returns the single integer of a query; zero without a row.
+func one(t tx, sql string, args ...any) (v int64, err error) {
+	err = t.query(sql, args, func(r row) error {
+		v = r.int(0)
+		return nil
+	})
+	return v, err
+}
+
+// Tenant is the door to the data of one customer.
+type Tenant struct {
+	s  *Store
+	id int64
+}
+
+// Tenant returns the door to a customer, or NotFound.
+func (s *Store) Tenant(ctx context.Context, customer int64) (*Tenant, error) {
+	t := &Tenant{s, customer}
+	_, err := t.Customer(ctx)
+	return t, err
+}
+
+// Customer returns the customer's record as it stands now.
+func (t *Tenant) Customer(ctx context.Context) (c upstream.Customer, err error) {
+	err = t.s.read(ctx, func(x tx) error {
+		return x.query("SELECT "+customerColumns+" FROM customer WHERE id = $1", []any{t.id}, func(r row) error {
+			c = scanCustomer(r)
+			return nil
+		})
+	})
+	if err == nil && c.ID == 0 {
+		err = upstream.Errorf(upstream.NotFound, "there is no customer %d; `upstream customer create NAME` makes one, `upstream customer list` shows those there are", t.id)
+	}
+	return c, err
+}
