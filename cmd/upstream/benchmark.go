@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"runtime/pprof"
+	"runtime/trace"
+
+	"upstream"
+	"upstream/internal/bench"
+	"upstream/internal/store"
+)
+
+type benchmarkCmd struct {
+	Customer      int64   `required:"" placeholder:"ID" help:"The customer whose claims are used."`
+	Runs          int     `default:"3" help:"Number of runs; the median counts."`
+	From          string  `default:"rollups" enum:"rollups,claims" help:"Read the rollups, or count the raw claims."`
+	Detector      string  `default:"upstream" enum:"upstream,threshold" help:"The detector to measure."`
+	JSON          string  `name:"json" placeholder:"FILE" help:"Write the figures as JSON; - is standard output."`
+	Baseline      string  `placeholder:"FILE" help:"Compare with the JSON of an earlier benchmark made on the same machine."`
+	MaxRegression string  `default:"10%" help:"How much slower than the baseline the median may be."`
+	Budget        float64 `default:"0.5" help:"False alarms a month that alerts may cost."`
+	CPUProfile    string  `name:"cpuprofile" placeholder:"FILE" help:"Write a CPU profile of one further run that is not timed."`
+	MemProfile    string  `name:"memprofile" placeholder:"FILE" help:"Write a heap profile after the runs."`
+	Trace         string  `placeholder:"FILE" help:"Write an execution trace of one further run that is not timed."`
+}
+
+func (*benchmarkCmd) Help() string {
+	return `Runs detection over the customer's stored claims and prints runtime, peak memory and throughput of each run. The verdict is that of the performance guide: Excellent above 10,000 claims/s, Good above 5,000, Acceptable above 1,000. The exit code is 1 when a run fails or the median regresses against the baseline.
+
+Example:  upstream benchmark-drift --customer 1 --runs 5`
+}
+
+func (c *benchmarkCmd) Run(a *app) error {
+	limit, err := bench.ParsePercent(c.MaxRegression)
+	if err != nil {
+		return err
+	}
+	var baseline *bench.Report
+	if c.Baseline != "" {
+		if baseline, err = bench.ReadReport(c.Baseline); err != nil {
+			return err
+		}
+	}
+	return a.withDatabase(c.Customer, func(s *store.Store, t *store.Tenant) error {
+		customer, err := t.Customer(a)
+		if err != nil {
+			return err
+		}
+		d := detection{detector: c.Detector, today: a.today(), from: store.From(c.From), budget: c.Budget}
+		evaluate := func(ctx context.Context) (bench.Work, error) {
+			before := s.Queries()
+			f, err := d.evaluate(ctx, t)
+			return bench.Work{Events: len(f.events), ClaimsInWindows: f.claimsInWindows, Reads: s.Queries() - before}, err
+		}
+		report, err := bench.Run(a, bench.Options{Customer: customer.ID, Claims: customer.Claims, From: c.From, Detector: c.Detector, Runs: c.Runs}, evaluate)
+		if err != nil {
+			return err
+		}
+		if err := c.profile(a, evaluate); err != nil {
+			return err
+		}
+		return c.tell(a, report, baseline, limit)
+	})
+}
+
+func (c *benchmarkCmd) tell(a *app, report bench.Report, baseline *bench.Report, limit float64) error {
+	if c.JSON != "-" {
+		report.Print(a.stdout)
+	}
+	if c.JSON != "" {
+		w, err := a.create(c.JSON)
+		if err != nil {
+			return err
+		}
+		enc := json.NewEncoder(w)
+		enc.SetIndent("", "  ")
+		if err := errors.Join(enc.Encode(report), w.Close()); err != nil {
+			return upstream.Errorf(upstream.Unavailable, "can't write %s: %w", c.JSON, err)
+		}
+	}
+	if baseline == nil {
+		return nil
+	}
+	return report.Compare(*baseline, limit)
+}
+
+// profile does further runs under the profilers, which would slow timed ones.
+func (c *benchmarkCmd) profile(a *app, evaluate func(context.Context) (bench.Work, error)) error {
+	measured := func(path string, start func(*os.File) error, stop func()) error {
+		if path == "" {
+			return nil
+		}
+		f, err := os.Create(path)
+		if err != nil {
+			return upstream.Errorf(upstream.Unavailable, "can't write %s: %w", path, errors.Unwrap(err))
+		}
+		if err := start(f); err != nil {
+			return errors.Join(err, f.Close())
+		}
+		for range 20 { // one evaluation is a few milliseconds: too few samples
+			if _, err = evaluate(a); err != nil {
+				break
+			}
+		}
+		stop()
+		return errors.Join(err, f.Close())
+	}
+	return errors.Join(
+		measured(c.CPUProfile, func(f *os.File) error { return pprof.StartCPUProfile(f) }, pprof.StopCPUProfile),
+		measured(c.Trace, func(f *os.File) error { return trace.Start(f) }, trace.Stop),
+		measured(c.MemProfile, func(f *os.File) error { return pprof.WriteHeapProfile(f) }, func() {}))
+}

@@ -1,0 +1,187 @@
+package main
+
+import (
+	"errors"
+	"slices"
+	"text/tabwriter"
+
+	"upstream"
+	"upstream/internal/drift"
+	"upstream/internal/store"
+	"upstream/internal/synth"
+)
+
+type demoCmd struct {
+	Records int64 `default:"250000" help:"Claims to make, over one year."`
+}
+
+func (*demoCmd) Help() string {
+	return `Makes a customer named "Demo Practice" and a year of claims with planted drifts in the database, replays the year week by week, and prints what was found beside what was planted. Run again, it uses what is there.
+
+Example:  upstream demo`
+}
+
+const (
+	demoName = "Demo Practice"
+	demoSeed = 1
+)
+
+func (c *demoCmd) Run(a *app) error {
+	s, err := a.open()
+	if err != nil {
+		return err
+	}
+	return errors.Join(c.run(a, s), s.Close())
+}
+
+func (c *demoCmd) run(a *app, s *store.Store) error {
+	customer, asOf, err := c.customer(a, s)
+	if err != nil {
+		return err
+	}
+	t, err := s.Tenant(a, customer.ID)
+	if err != nil {
+		return err
+	}
+	options := synth.Options{Records: c.Records, Seed: demoSeed, AsOf: asOf}
+	options.Drifts = synth.Planted(options)
+	g, err := synth.New(options)
+	if err != nil {
+		return err
+	}
+	start := a.now()
+	u, err := a.generate(t, g, 1000)
+	if err != nil {
+		return err
+	}
+	if u.Inserted > 0 {
+		a.printf("%s claims of %s from %s to %s, %.1f s\n", thousands(u.Read), demoName, u.DateMin, u.DateMax, a.now().Sub(start).Seconds())
+	}
+	start = a.now()
+	weeks, err := a.replay(t, asOf)
+	if err != nil {
+		return err
+	}
+	a.printf("%d weekly detections replayed in %.1f s; nothing after its week is used by any of them\n", weeks, a.now().Sub(start).Seconds())
+	events, err := allEvents(a, t)
+	if err != nil {
+		return err
+	}
+	a.compare(options.Drifts, events)
+	a.printf(`
+What to try next (customer %d, in %s):
+  upstream detect-drift --customer %d                     today's drift feed with its evidence
+  upstream detect-drift --customer %d --detector threshold  what the usual rule cries
+  upstream benchmark-drift --customer %d                  how fast detection is
+  upstream rollup verify                                 the rollups equal the claims
+  upstream customer create "My practice", then upstream ingest --customer ID FILE.csv
+`, customer.ID, a.database, customer.ID, customer.ID, customer.ID)
+	return nil
+}
+
+// customer finds the demo customer or makes it. The demo's year ends on the day
+// the customer was made, so that a later run finds the claims of the first.
+func (c *demoCmd) customer(a *app, s *store.Store) (upstream.Customer, upstream.Day, error) {
+	customers, err := s.Customers(a)
+	if err != nil {
+		return upstream.Customer{}, 0, err
+	}
+	i := slices.IndexFunc(customers, func(k upstream.Customer) bool { return k.Name == demoName })
+	if i >= 0 {
+		a.printf("%s is there already: customer %d\n", demoName, customers[i].ID)
+		return customers[i], upstream.DayOf(customers[i].CreatedAt), nil
+	}
+	made, err := s.CreateCustomer(a, demoName, a.now())
+	return made, upstream.DayOf(made.CreatedAt), err
+}
+
+// replay runs detection as of each of the last 52 weeks, as a schedule would
+// have done, and stores the runs.
+func (a *app) replay(t *store.Tenant, asOf upstream.Day) (weeks int, err error) {
+	decisions, err := t.Decisions(a, asOf, store.FromRollups)
+	if err != nil || decisions.Days() == 0 {
+		return 0, err
+	}
+	detector := drift.New(decisions, drift.Options{})
+	for day := asOf - 51*7; day <= asOf; day += 7 {
+		if day < decisions.From {
+			continue
+		}
+		started := a.now()
+		result := detector.At(day)
+		if err := addSamples(a, t, result); err != nil {
+			return weeks, err
+		}
+		run := upstream.ReportRun{
+			RunType: "weekly", Status: upstream.RunSuccess, Detector: "upstream", AsOf: day,
+			StartedAt: started, FinishedAt: a.now(), EventCount: len(result.Events), Summary: result.Summary,
+		}
+		if err := t.SaveRun(a, &run, result.Events); err != nil {
+			return weeks, err
+		}
+		weeks++
+	}
+	return weeks, nil
+}
+
+func allEvents(a *app, t *store.Tenant) (events []upstream.DriftEvent, err error) {
+	page := upstream.Page{Size: upstream.MaxPageSize}
+	for {
+		some, err := t.Events(a, "upstream", page)
+		if err != nil || len(some) == 0 {
+			return events, err
+		}
+		events = append(events, some...)
+		page.After = some[len(some)-1].ID
+	}
+}
+
+// compare prints what was planted beside what alerted, and then the alerts that
+// tell of nothing planted.
+func (a *app) compare(planted []synth.Drift, events []upstream.DriftEvent) {
+	alerts := slices.DeleteFunc(slices.Clone(events), func(e upstream.DriftEvent) bool { return e.Tier != upstream.Alert })
+	used := map[int64]bool{}
+	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+	a.printf("\n")
+	row(w, "PLANTED", "FOUND", "KNOWN", "DAYS")
+	for _, d := range planted {
+		if d.Signal != upstream.DenialRate {
+			row(w, d.Describe(), "this signal is not watched yet", "", "")
+			continue
+		}
+		found := slices.IndexFunc(alerts, func(e upstream.DriftEvent) bool { return tells(e, d) })
+		if found < 0 {
+			row(w, d.Describe(), "not found", "", "")
+			continue
+		}
+		for _, e := range alerts {
+			if tells(e, d) {
+				used[e.ID] = true
+			}
+		}
+		e := alerts[found]
+		row(w, d.Describe(), headline(e), e.KnownAt, int(e.KnownAt-d.Start))
+	}
+	w.Flush()
+	others := slices.DeleteFunc(alerts, func(e upstream.DriftEvent) bool { return used[e.ID] })
+	a.printf("\n%d alerts tell of nothing planted", len(others))
+	for _, e := range others {
+		a.printf("\n  %s", headline(e))
+	}
+	a.printf("\n")
+}
+
+// matchDays is how long after its end a drift may still be found.
+const matchDays = 28
+
+// tells reports whether an event tells of a planted drift: same signal,
+// overlapping node, known between the drift's start and four weeks after its end.
+func tells(e upstream.DriftEvent, d synth.Drift) bool {
+	if e.Signal != d.Signal || e.Payer == nil || (*e.Payer != d.Payer && d.Payer != synth.EveryPayer) {
+		return false
+	}
+	if e.CPTGroup != nil && d.CPTGroup != nil && *e.CPTGroup != *d.CPTGroup {
+		return false
+	}
+	return e.KnownAt >= d.Start && (d.End == 0 || e.KnownAt <= d.End+matchDays)
+}

@@ -1,0 +1,239 @@
+// Package drift finds the day a payer began to deny more. It is pure: counts
+// in, events with their evidence out, without I/O and without a clock.
+//
+// Per payer × CPT group, and per payer, a Shiryaev–Roberts statistic weighs all
+// days on which the denial rate may have risen, on counts corrected for the
+// clustering of remittance batches. A budget of false alarms is split over the
+// nodes; a gate takes out what all payers do at once; and of a payer and its
+// groups only one tells the story.
+package drift
+
+import (
+	"math"
+
+	"upstream"
+)
+
+// The method's constants. Days are business days.
+const (
+	businessDaysPerMonth = 21.74
+	businessDaysPerYear  = 260
+
+	historyDays      = 260 // what one evaluation looks at
+	minBaselineDays  = 40  // left before every lag
+	coldBaselineDays = 15  // the same, while history is shorter than coldStartDays
+	coldStartDays    = 130
+	firstAlarmDays   = 20
+
+	// priorClaims is the weight of the payer's own rate in the prior of its
+	// groups, in claims. A lag whose baseline holds fewer effective claims than
+	// that would compare a group with its payer, not with itself: a procedure
+	// billed for the first time would alarm for having a rate of its own.
+	priorClaims = 20
+
+	minICC       = .001  // of groups: no stream of batches is quite independent
+	minPooledICC = .0001 // of whole payers
+
+	// The shares of the false-alarm budget.
+	groupBudget = .75
+	payerBudget = .25
+
+	// watchARL is the average run length to a false watch: 30 node-months.
+	watchARL = 30 * businessDaysPerMonth
+	// minARL bounds what a large budget or few nodes may ask for. Without any
+	// change the statistic averages 125, the sum of the days its lags stand
+	// for, so it crosses thresholds of that size all the time.
+	minARL = businessDaysPerYear
+
+	// changesPerYear is the prior number of real changes a customer meets.
+	changesPerYear = 8
+
+	// DefaultBudget is the number of false alarms a customer-month.
+	DefaultBudget = .5
+)
+
+// Options are what a user may set.
+type Options struct {
+	// Budget is the number of false alarms per customer-month that alerts may
+	// cost; DefaultBudget when it is no positive number.
+	Budget float64
+}
+
+// Result is what one evaluation found: alerts before watches, dearest first.
+type Result struct {
+	Events  []upstream.DriftEvent
+	Windows []Window // of the event at the same place
+	Summary upstream.RunSummary
+}
+
+// Window are the calendar days whose first decisions (submissions, for
+// Threshold) an event compares, first and last inclusive.
+type Window struct {
+	BaselineFirst, BaselineLast upstream.Day
+	CurrentFirst, CurrentLast   upstream.Day
+}
+
+// Detector evaluates one customer's decisions as of any day. It keeps what days
+// have in common, so it is not safe for concurrent use.
+type Detector struct {
+	*customer
+	budget    float64
+	eras      []*era // by block
+	moments   [][]knownMoments
+	cached    []series
+	cachedFor *era
+	buffer    []tally
+}
+
+type knownMoments struct {
+	moments
+	known bool
+}
+
+// New sums up the decisions once, for any number of evaluations; they must not
+// change afterwards. Give all there are: history begins at the first one.
+func New(d *upstream.Decisions, o Options) *Detector {
+	det := &Detector{customer: newCustomer(d), budget: o.Budget}
+	if !(det.budget > 0) || math.IsInf(det.budget, 1) {
+		det.budget = DefaultBudget
+	}
+	blocks := len(det.days)/blockDays + 1
+	det.eras = make([]*era, blocks)
+	det.moments = make([][]knownMoments, len(det.payers))
+	for p := range det.moments {
+		det.moments[p] = make([]knownMoments, blocks)
+	}
+	return det
+}
+
+// At evaluates as of the end of a day. Nothing decided later is used, so a
+// replay over past days returns what the runs of those days did. After the last
+// day of the decisions the answer no longer changes.
+func (d *Detector) At(asOf upstream.Day) Result {
+	r := Result{Events: []upstream.DriftEvent{}, Windows: []Window{}}
+	r.Summary.Parameters = d.parameters()
+	end := d.through(asOf)
+	if end == 0 {
+		return r
+	}
+	f := frameAt(end)
+	r.Summary.FirstDay, r.Summary.LastDay = d.opens(f.start), d.days[end-1]
+	if end < firstAlarmDays {
+		return r
+	}
+	e := d.era(end)
+	groups := d.scanGroups(e, f, &r.Summary)
+	payers := d.scanPayers(e, f, &r.Summary)
+	for _, s := range d.tell(e, f, groups, payers) {
+		event, window := d.event(s, e, f)
+		r.Events = append(r.Events, event)
+		r.Windows = append(r.Windows, window)
+	}
+	r.sort()
+	return r
+}
+
+// alarm is a node over its threshold.
+type alarm struct {
+	node int // index of the group or payer
+	scan scan
+	tier upstream.Tier
+}
+
+func (d *Detector) scanGroups(e *era, f frame, sum *upstream.RunSummary) []alarm {
+	counts := d.current(e)
+	var alarms []alarm
+	for p := range d.payers {
+		prior := d.prior(p, f)
+		for g := d.payers[p].from; g < d.payers[p].to; g++ {
+			if e.group[g] == 0 {
+				continue
+			}
+			s := shiryaevRoberts(counts[g], f, prior, priorClaims)
+			alarms = d.judge(alarms, g, &s, e.group[g], sum)
+		}
+	}
+	return alarms
+}
+
+func (d *Detector) scanPayers(e *era, f frame, sum *upstream.RunSummary) []alarm {
+	var alarms []alarm
+	for p := range d.payers {
+		if e.payer[p] == 0 {
+			continue
+		}
+		s := standardised(&d.payers[p], f, d.spread(e, p))
+		alarms = d.judge(alarms, p, &s, e.payer[p], sum)
+	}
+	return alarms
+}
+
+// judge counts a scanned node and keeps it when it is over a threshold.
+func (d *Detector) judge(alarms []alarm, node int, s *scan, share float64, sum *upstream.RunSummary) []alarm {
+	if s.used == 0 {
+		return alarms
+	}
+	sum.NodesConsidered++
+	sum.Windows += s.used
+	tier := d.tier(s.lnR, share)
+	if tier == "" {
+		return alarms
+	}
+	sum.Alarms++
+	return append(alarms, alarm{node, *s, tier})
+}
+
+// prior expects of a group what its payer did over the history. The ten claims
+// with one denial keep it off 0 and 1.
+func (d *Detector) prior(p int, f frame) beta {
+	t := d.payers[p].counts.between(f.start, f.end)
+	rate := (t.x + 1) / (t.n + 10)
+	return beta{priorClaims * rate, priorClaims * (1 - rate)}
+}
+
+// arl is the average run length to a false alert of a node, in business days.
+func (d *Detector) arl(share float64) float64 {
+	return math.Max(businessDaysPerMonth/(d.budget*share), minARL)
+}
+
+// tier is "" below both thresholds. A node with a large share of the budget may
+// have an alert threshold below the watch's; then it has alerts only.
+func (d *Detector) tier(lnR, share float64) upstream.Tier {
+	switch {
+	case share <= 0:
+		return ""
+	case lnR >= math.Log(d.arl(share)):
+		return upstream.Alert
+	case lnR >= math.Log(watchARL):
+		return upstream.Watch
+	}
+	return ""
+}
+
+// parameters are what a reader needs to repeat a run.
+func (d *Detector) parameters() map[string]any {
+	return map[string]any{
+		"method":                  "shiryaev-roberts",
+		"budget":                  d.budget,
+		"lags":                    lags[:],
+		"shifts":                  shifts[:],
+		"odds_ratios":             oddsRatios[:],
+		"prior_claims":            priorClaims,
+		"history_days":            historyDays,
+		"min_baseline_days":       minBaselineDays,
+		"cold_start_days":         coldStartDays,
+		"cold_baseline_days":      coldBaselineDays,
+		"first_alarm_days":        firstAlarmDays,
+		"icc_floor":               minICC,
+		"group_budget":            groupBudget,
+		"payer_budget":            payerBudget,
+		"watch_arl_days":          watchARL,
+		"min_arl_days":            minARL,
+		"group_gate_z":            groupGate,
+		"payer_gate_z":            payerGate,
+		"gate_min_payers":         gatePayers,
+		"gate_market_z":           marketMoved,
+		"prior_changes_per_year":  changesPerYear,
+		"business_days_per_month": businessDaysPerMonth,
+	}
+}

@@ -1,0 +1,193 @@
+package drift
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"upstream"
+)
+
+// stepped is a customer without noise: 4 payers × 2 groups of 40 decisions a
+// business day with 4 denied, and 8 from a day on at one group.
+func stepped(days, changed int) *upstream.Decisions {
+	s := simulation{days: days, volume: even(4, 2, 0), logit: even(4, 2, 0)}
+	d := s.decisions()
+	for i := range d.Nodes {
+		n := &d.Nodes[i]
+		business := 0
+		for at := range n.Decided {
+			if !(d.From + upstream.Day(at)).IsBusiness() {
+				continue
+			}
+			n.Decided[at], n.Denied[at] = 40, 4
+			if i == 3 && business >= changed {
+				n.Denied[at] = 8
+			}
+			n.Allowed[at] = int64(n.Decided[at]-n.Denied[at]) * 120_00
+			business++
+		}
+	}
+	return d
+}
+
+func TestEventHasTheFiguresOfItsWindows(t *testing.T) {
+	d := stepped(190, 177)
+	det := New(d, Options{})
+	r := det.At(d.To)
+	if len(r.Events) != 1 {
+		t.Fatalf("%d events", len(r.Events))
+	}
+	e, w := r.Events[0], r.Windows[0]
+	changed := det.days[177]
+	want := upstream.DriftEvent{
+		Signal: upstream.DenialRate, Payer: new("Payer B"), CPTGroup: new("Group 01"), Level: upstream.GroupLevel,
+		Tier: upstream.Alert, Status: upstream.Open, Direction: upstream.Worse,
+		BaselineValue: .1, CurrentValue: .2, DeltaValue: .1, BaselineN: 177 * 40, CurrentN: 13 * 40,
+		ChangeDate:      changed,
+		DollarsPerMonth: upstream.Money(.1 * 40 * businessDaysPerMonth * 120_00),
+		RootCauses:      []upstream.RootCause{}, SampleClaimIDs: []string{},
+		// 8 groups of 36 paid at $120, less nothing: severity is 0.1·40 of 8·36
+		Severity: .1 * 40 / (8 * 36),
+		// What the statistic alone decides is judged below.
+		Confidence: e.Confidence, LnEvidence: e.LnEvidence, KnownAt: e.KnownAt,
+		ChangeDateLow: e.ChangeDateLow, ChangeDateHigh: e.ChangeDateHigh,
+	}
+	if diff := cmp.Diff(want, e, cmp.Comparer(close12)); diff != "" {
+		t.Errorf("event (- want, + got):\n%s", diff)
+	}
+	if e.KnownAt <= changed || e.KnownAt > changed+14 || e.Confidence < .9 || e.LnEvidence < 8 {
+		t.Errorf("known at %s, confidence %g, ln evidence %g", e.KnownAt, e.Confidence, e.LnEvidence)
+	}
+	if diff := cmp.Diff(Window{d.From, det.days[176], det.days[176] + 1, d.To}, w); diff != "" {
+		t.Errorf("window (- want, + got):\n%s", diff)
+	}
+	claims := int64(0)
+	for day := w.CurrentFirst; day <= w.CurrentLast; day++ {
+		claims += int64(d.Nodes[3].Decided[day-d.From])
+	}
+	if claims != e.CurrentN {
+		t.Errorf("%d claims were decided in the window, the event says %d", claims, e.CurrentN)
+	}
+}
+
+func close12(a, b float64) bool { d := a - b; return d < 1e-12 && d > -1e-12 }
+
+func TestKnownAtStaysWhileTheEventIsOpen(t *testing.T) {
+	d := stepped(200, 170)
+	det := New(d, Options{})
+	var first upstream.Day
+	for end := 171; end <= 200; end++ {
+		r := det.At(det.days[end-1])
+		at := slices.IndexFunc(r.Events, func(e upstream.DriftEvent) bool { return e.Tier == upstream.Alert })
+		if at < 0 {
+			if first != 0 {
+				t.Errorf("the alert of %s is gone on %s", first, det.days[end-1])
+			}
+			continue
+		}
+		if first == 0 {
+			first = det.days[end-1]
+		}
+		if known := r.Events[at].KnownAt; known != first {
+			t.Errorf("on %s known at %s, first seen %s", det.days[end-1], known, first)
+		}
+	}
+	if first == 0 {
+		t.Error("no alert")
+	}
+}
+
+func TestSummarySaysWhatWasLookedAt(t *testing.T) {
+	d := stepped(300, 290)
+	det := New(d, Options{Budget: .1})
+	s := det.At(det.days[279]).Summary
+	if s.FirstDay != det.days[19]+1 || s.LastDay != det.days[279] {
+		t.Errorf("used %s to %s", s.FirstDay, s.LastDay)
+	}
+	if s.NodesConsidered != 8+4 || s.Windows != 12*len(lags) || s.Alarms != 0 {
+		t.Errorf("%d nodes, %d windows, %d alarms", s.NodesConsidered, s.Windows, s.Alarms)
+	}
+	raw, err := json.Marshal(s.Parameters)
+	if err != nil || !strings.Contains(string(raw), `"budget":0.1`) || !strings.Contains(string(raw), `"lags":[1,2,3`) {
+		t.Errorf("parameters are %s, %v", raw, err)
+	}
+}
+
+func TestNothingToLookAtIsNoEvent(t *testing.T) {
+	d := stepped(100, 100)
+	for name, r := range map[string]Result{
+		"no nodes":        New(&upstream.Decisions{}, Options{}).At(d.To),
+		"no decisions":    New(dayOf(d.From, d.To, nil), Options{}).At(d.To),
+		"before the data": New(d, Options{}).At(d.From - 1),
+		"the first day":   New(d, Options{}).At(d.From),
+	} {
+		if r.Events == nil || r.Windows == nil || len(r.Events) != 0 || r.Summary.NodesConsidered != 0 || r.Summary.Parameters == nil {
+			t.Errorf("%s: %+v", name, r)
+		}
+	}
+}
+
+func TestAnswerEndsWithTheData(t *testing.T) {
+	d := stepped(190, 177)
+	det := New(d, Options{})
+	if diff := cmp.Diff(det.At(d.To+7), det.At(d.To+700)); diff != "" {
+		t.Errorf("the result changes without data:\n%s", diff)
+	}
+}
+
+func TestEventsAreInOrder(t *testing.T) {
+	event := func(tier upstream.Tier, cents upstream.Money, payer string, group *string) upstream.DriftEvent {
+		return upstream.DriftEvent{Tier: tier, DollarsPerMonth: cents, Payer: &payer, CPTGroup: group}
+	}
+	want := []upstream.DriftEvent{
+		event(upstream.Alert, 9, "B", nil),
+		event(upstream.Alert, 5, "A", nil),
+		event(upstream.Alert, 5, "A", new("Imaging")),
+		event(upstream.Alert, 5, "B", nil),
+		event(upstream.Watch, 99, "A", nil),
+	}
+	r := Result{}
+	for _, i := range []int{3, 4, 1, 0, 2} {
+		r.Events = append(r.Events, want[i])
+		r.Windows = append(r.Windows, Window{CurrentFirst: upstream.Day(i)})
+	}
+	r.sort()
+	if diff := cmp.Diff(want, r.Events); diff != "" {
+		t.Error(diff)
+	}
+	for i, w := range r.Windows {
+		if w.CurrentFirst != upstream.Day(i) {
+			t.Errorf("window %d went with event %d", w.CurrentFirst, i)
+		}
+	}
+}
+
+// TestPracticeReplaysToTheBit is TestNothingLaterLeaks and
+// TestReplayEqualsSingleRuns on a customer with many events.
+func TestPracticeReplaysToTheBit(t *testing.T) {
+	s := practice(11, 8, 12, 330, 3000)
+	s.change = func(p, g, day int) (float64, float64, float64) {
+		if day >= 200 && (p == 1 || g == p) {
+			return 1, 0, .06
+		}
+		return 1, 0, 0
+	}
+	d := s.decisions()
+	det := New(d, Options{})
+	events := 0
+	for _, back := range []int{0, 2, 17, 40, 41, 90, 5, 130, 300} {
+		asOf := d.To - upstream.Day(back)
+		full := det.At(asOf)
+		events += len(full.Events)
+		if diff := cmp.Diff(New(truncate(d, asOf), Options{}).At(asOf), full); diff != "" {
+			t.Errorf("as of %s (- cut off there, + replay):\n%s", asOf, diff)
+		}
+	}
+	if events < 20 {
+		t.Errorf("%d events judge little", events)
+	}
+}

@@ -1,0 +1,325 @@
+package synth
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strings"
+
+	"upstream"
+)
+
+// Shape is how a planted change sets in.
+type Shape string
+
+// The shapes.
+const (
+	Step  Shape = "step"  // all at once
+	Ramp  Shape = "ramp"  // linearly over six weeks
+	Spike Shape = "spike" // all at once, and over by End, four weeks unless said
+)
+
+const (
+	rampDays  = 42
+	spikeDays = 28
+)
+
+// EveryPayer as a Drift's payer means all of them at once: the market, or the
+// practice's own front end.
+const EveryPayer = "*"
+
+// Drift is one planted change: a line of the truth file, and of the file that
+// says what to plant.
+type Drift struct {
+	ID       string          `json:"id,omitempty"`
+	Name     string          `json:"name,omitempty"`
+	Signal   upstream.Signal `json:"drift_type"` // DENIAL_RATE, DECISION_TIME or ALLOWED_AMOUNT
+	Payer    string          `json:"payer"`
+	CPTGroup *string         `json:"cpt_group"`          // nil: all of the payer's
+	Location string          `json:"location,omitempty"` // "": all
+	CARC     string          `json:"carc,omitempty"`     // of the added denials; "": as before
+	Shape    Shape           `json:"shape"`              // step when empty
+	// Start and End are the first and last day of the effect, by decision day;
+	// by submitted day for DECISION_TIME. No End: it lasts.
+	Start upstream.Day `json:"start"`
+	End   upstream.Day `json:"end"`
+	// Delta is, for DENIAL_RATE, what is added to the probability (0.10 is ten
+	// points); for DECISION_TIME the factor on the lag (1.5); for
+	// ALLOWED_AMOUNT the fraction cut (0.03).
+	Delta float64 `json:"delta"`
+}
+
+func (d Drift) withDefaults() Drift {
+	if d.Payer != EveryPayer {
+		d.Payer, _ = upstream.PayerName(d.Payer)
+	}
+	if d.Shape == "" {
+		d.Shape = Step
+	}
+	if d.Shape == Spike && d.End == 0 && d.Start != 0 {
+		d.End = d.Start + spikeDays - 1
+	}
+	return d
+}
+
+// bounds of Delta by signal.
+var deltaBounds = map[upstream.Signal][2]float64{
+	upstream.DenialRate:    {-.9, .9},
+	upstream.DecisionTime:  {.25, 10},
+	upstream.AllowedAmount: {-.5, .9},
+}
+
+// problems lists what is wrong with d whatever it is planted in.
+func (d Drift) problems() []string {
+	var p []string
+	bounds, known := deltaBounds[d.Signal]
+	switch {
+	case !known:
+		p = append(p, "drift_type must be DENIAL_RATE, DECISION_TIME or ALLOWED_AMOUNT")
+	case !(d.Delta >= bounds[0] && d.Delta <= bounds[1]): // so that NaN fails
+		p = append(p, fmt.Sprintf("delta of %s must be %g to %g", d.Signal, bounds[0], bounds[1]))
+	case d.effect() == 0:
+		p = append(p, "delta changes nothing")
+	}
+	if d.Payer == "" {
+		p = append(p, `payer is missing; name one, or write "*" for all`)
+	}
+	if d.Shape != "" && d.Shape != Step && d.Shape != Ramp && d.Shape != Spike {
+		p = append(p, "shape must be step, ramp or spike")
+	}
+	if d.Start == 0 {
+		p = append(p, "start is missing; write it as 2026-03-31")
+	}
+	if d.End != 0 && d.End < d.Start {
+		p = append(p, "end is before start")
+	}
+	if d.CARC != "" {
+		codes, err := upstream.ParseCodes(d.CARC)
+		if err != nil || strings.Contains(string(codes), " ") || !codes.HasDenial() {
+			p = append(p, "carc must be one code of the denial class, as 197 or CO-197")
+		}
+		if d.Signal != upstream.DenialRate || d.Delta < 0 {
+			p = append(p, "carc goes only with denials that are added")
+		}
+	}
+	return p
+}
+
+// problemsIn lists what is wrong with d as a change in the claims of o.
+func (d Drift) problemsIn(o Options) []string {
+	p := d.problems()
+	if d.Payer != "" && d.Payer != EveryPayer && payerIndex(d.Payer, o.Payers) < 0 {
+		p = append(p, "the payer is none of the generated ones: "+strings.Join(payerNames(o.Payers), ", "))
+	}
+	if d.CPTGroup != nil && groupIndex(*d.CPTGroup) < 0 {
+		p = append(p, "cpt_group is none of the generated procedure groups")
+	}
+	if names := locationsOf(o.Locations); d.Location != "" && !slices.Contains(names, d.Location) {
+		p = append(p, "the location is none of the generated ones: "+strings.Join(names, ", "))
+	}
+	if d.Start != 0 && (d.Start < o.first() || d.Start > o.AsOf) {
+		p = append(p, fmt.Sprintf("start must lie in the data, %s to %s", o.first(), o.AsOf))
+	}
+	return p
+}
+
+func payerIndex(name string, payers int) int { return slices.Index(payerNames(payers), name) }
+
+func payerNames(payers int) []string {
+	names := make([]string, payers)
+	for k := range names {
+		names[k] = factsOf(k).name
+	}
+	return names
+}
+
+func groupIndex(name string) int {
+	return slices.IndexFunc(procedureTable, func(g []procedureFacts) bool {
+		return upstream.CPTGroup(g[0].code) == name
+	})
+}
+
+// effect returns what the change adds at full strength, in units of 1/scale.
+func (d Drift) effect() int64 {
+	delta := d.Delta
+	if d.Signal == upstream.DecisionTime {
+		delta--
+	}
+	return int64(math.Round(delta * scale))
+}
+
+// effect is a drift of one node, ready for claims.
+type effect struct {
+	first, last int32 // day indexes
+	ramp        bool
+	location    int // -1: all
+	full        int64
+	carc        upstream.Codes
+}
+
+// on returns what the effect adds on a day at a location, in units of 1/scale.
+func (e *effect) on(day int32, location int) int64 {
+	switch {
+	case day < e.first || day > e.last || e.location >= 0 && location != e.location:
+		return 0
+	case e.ramp && day-e.first < rampDays:
+		return e.full * int64(day-e.first+1) / rampDays
+	}
+	return e.full
+}
+
+// plant puts a validated drift into the nodes it concerns.
+func (g *Generator) plant(d Drift) {
+	if g.options.Placebo {
+		return
+	}
+	e := effect{
+		first: int32(d.Start - g.first), last: math.MaxInt32, ramp: d.Shape == Ramp,
+		location: slices.Index(g.locations, d.Location), full: d.effect(), carc: carcOf(d.CARC),
+	}
+	if d.End != 0 {
+		e.last = int32(d.End - g.first)
+	}
+	for k := range g.payers {
+		if d.Payer != EveryPayer && d.Payer != g.payers[k].name {
+			continue
+		}
+		for j, group := range g.groups {
+			if d.CPTGroup != nil && *d.CPTGroup != group {
+				continue
+			}
+			n := &g.nodes[k*len(g.groups)+j]
+			switch d.Signal {
+			case upstream.DenialRate:
+				n.denials = append(n.denials, e)
+			case upstream.DecisionTime:
+				n.slower = append(n.slower, e)
+			case upstream.AllowedAmount:
+				n.cuts = append(n.cuts, e)
+			}
+		}
+	}
+}
+
+// carcOf gives a bare CARC the group code it comes with in denialReasons, or CO.
+func carcOf(s string) upstream.Codes {
+	codes, _ := upstream.ParseCodes(s)
+	if codes == "" || strings.Contains(string(codes), "-") {
+		return codes
+	}
+	for _, r := range denialReasons {
+		if _, number, _ := strings.Cut(string(r.value.carc), "-"); number == string(codes) {
+			return r.value.carc
+		}
+	}
+	return "CO-" + codes
+}
+
+// Describe tells the change in a line for a person.
+func (d Drift) Describe() string {
+	d = d.withDefaults()
+	var b strings.Builder
+	if d.Payer == EveryPayer {
+		b.WriteString("All payers")
+	} else {
+		b.WriteString(d.Payer)
+	}
+	if d.CPTGroup != nil {
+		b.WriteString(", " + *d.CPTGroup)
+	}
+	switch d.Signal {
+	case upstream.DenialRate:
+		fmt.Fprintf(&b, ": denials %+.4g points", d.Delta*100)
+	case upstream.DecisionTime:
+		fmt.Fprintf(&b, ": decisions take %.4g times as long", d.Delta)
+	default:
+		fmt.Fprintf(&b, ": allowed amounts %+.4g %%", -d.Delta*100)
+	}
+	fmt.Fprintf(&b, " from %s", d.Start)
+	if d.End != 0 {
+		fmt.Fprintf(&b, " to %s", d.End)
+	}
+	if d.Shape == Ramp {
+		b.WriteString(", rising over six weeks")
+	}
+	if d.CARC != "" {
+		b.WriteString(", CARC " + d.CARC)
+	}
+	if d.Location != "" {
+		b.WriteString(" at " + d.Location)
+	}
+	return b.String()
+}
+
+// maxDriftLine bounds one line of a drift file.
+const maxDriftLine = 64 << 10
+
+// ReadDrifts reads changes to plant, one JSON object a line (NDJSON), as
+// WriteTruth writes them. Empty lines are skipped. Its error has code Invalid
+// and names every bad line, up to twenty.
+func ReadDrifts(r io.Reader) ([]Drift, error) {
+	var drifts []Drift
+	var problems []string
+	lines := bufio.NewScanner(r)
+	lines.Buffer(nil, maxDriftLine)
+	number := 0
+	for lines.Scan() {
+		number++
+		text := bytes.TrimSpace(lines.Bytes())
+		if number == 1 {
+			text = bytes.TrimPrefix(text, []byte("\ufeff"))
+		}
+		if len(text) == 0 {
+			continue
+		}
+		d, p := parseDrift(text)
+		drifts = append(drifts, d)
+		for _, what := range p {
+			problems = append(problems, fmt.Sprintf("line %d: %s", number, what))
+		}
+		if len(problems) >= 20 {
+			problems = append(problems[:20], "and perhaps more")
+			break
+		}
+	}
+	switch err := lines.Err(); {
+	case errors.Is(err, bufio.ErrTooLong):
+		problems = append(problems, fmt.Sprintf("line %d: longer than %d bytes; write one drift a line", number+1, maxDriftLine))
+	case err != nil:
+		return nil, upstream.Errorf(upstream.Unavailable, "can't read the drifts: %w", err)
+	}
+	if len(problems) > 0 {
+		return nil, upstream.Errorf(upstream.Invalid, "can't use these drifts: %s", strings.Join(problems, "; "))
+	}
+	return drifts, nil
+}
+
+func parseDrift(text []byte) (Drift, []string) {
+	var d Drift
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&d); err != nil {
+		return d, []string{"not a JSON object with the fields of a drift: " + err.Error()}
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return d, []string{"more than one JSON object; write one a line"}
+	}
+	return d, d.problems()
+}
+
+// WriteTruth writes what was planted, one JSON object a line.
+func WriteTruth(w io.Writer, drifts []Drift) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	for _, d := range drifts {
+		if err := enc.Encode(d); err != nil {
+			return upstream.Errorf(upstream.Unavailable, "can't write the planted drifts: %w", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,373 @@
+package synth
+
+import (
+	"bytes"
+	"io"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"upstream"
+)
+
+// transaction is one ST/SE of an 835, as this test reads it: by the standard,
+// without a line of the writer's code.
+type transaction struct {
+	payer, date   string
+	bpr, clp, plb upstream.Money
+	claims        []remitted
+}
+
+type remitted struct {
+	id, status, control, cpt, modifiers, location, filing string
+	service, received                                     string
+	billed, paid, allowed                                 upstream.Money
+	units                                                 int
+	carc, rarc                                            []string
+}
+
+// parse835 reads a file and checks the balances and counts of its envelopes.
+func parse835(t *testing.T, file string) []transaction {
+	t.Helper()
+	if !strings.HasPrefix(file, "ISA*") || file[105] != '~' {
+		t.Fatalf("no ISA segment of 106 characters: %.110q", file)
+	}
+	var sets []transaction
+	var segments, groupSets int
+	var control string
+	var cas upstream.Money // of the open claim
+	amount := func(s string) upstream.Money {
+		m, err := upstream.ParseMoney(s)
+		if err != nil {
+			t.Fatalf("amount %q: %v", s, err)
+		}
+		return m
+	}
+	closeClaim := func() {
+		if len(sets) == 0 || len(sets[len(sets)-1].claims) == 0 {
+			return
+		}
+		s := &sets[len(sets)-1]
+		c := &s.claims[len(s.claims)-1]
+		if c.billed-cas != c.paid {
+			t.Fatalf("claim %s: %v - %v is not %v", c.id, c.billed, cas, c.paid)
+		}
+	}
+	for _, segment := range strings.Split(strings.TrimSuffix(file, "~\n"), "~\n") {
+		e := strings.Split(segment, "*")
+		segments++
+		get := func(k int) string {
+			if k < len(e) {
+				return e[k]
+			}
+			return ""
+		}
+		var s *transaction
+		var c *remitted
+		if len(sets) > 0 {
+			s = &sets[len(sets)-1]
+			if len(s.claims) > 0 {
+				c = &s.claims[len(s.claims)-1]
+			}
+		}
+		switch e[0] {
+		case "ISA", "GS", "TRN", "N3", "N4", "PER", "LX", "NM1":
+		case "ST":
+			sets, segments, control = append(sets, transaction{}), 1, get(2)
+		case "BPR":
+			s.bpr, s.date = amount(get(2)), get(16)
+			if (s.bpr > 0) != (get(4) == "ACH") || get(3) != "C" {
+				t.Fatalf("paid by %s: %v", get(4), s.bpr)
+			}
+		case "DTM":
+			switch get(1) {
+			case "405":
+				if get(2) != s.date {
+					t.Fatalf("produced %s, paid %s", get(2), s.date)
+				}
+			case "050":
+				c.received = get(2)
+			case "472":
+				c.service = get(2)
+			}
+		case "N1":
+			if get(1) == "PR" {
+				s.payer = get(2)
+			}
+		case "CLP":
+			closeClaim()
+			cas = 0
+			s.claims = append(s.claims, remitted{id: get(1), status: get(2), billed: amount(get(3)), paid: amount(get(4)), filing: get(6), control: get(7)})
+			s.clp += amount(get(4))
+		case "SVC":
+			codes := strings.Split(get(1), ":")
+			c.cpt, c.modifiers = codes[1], strings.Join(codes[2:], " ")
+			c.units, _ = strconv.Atoi(get(5))
+			if amount(get(2)) != c.billed || amount(get(3)) != c.paid {
+				t.Fatalf("line and claim %s differ", c.id)
+			}
+		case "CAS":
+			cas += amount(get(3))
+			c.carc = append(c.carc, get(1)+"-"+get(2))
+		case "REF":
+			c.location = get(2)
+		case "AMT":
+			c.allowed = amount(get(2))
+		case "LQ":
+			c.rarc = append(c.rarc, get(2))
+		case "PLB":
+			s.plb += amount(get(4))
+		case "SE":
+			closeClaim()
+			if get(1) != strconv.Itoa(segments) || get(2) != control {
+				t.Fatalf("SE says %s segments of %s, want %d of %s", get(1), get(2), segments, control)
+			}
+			if s.bpr != s.clp-s.plb {
+				t.Fatalf("payment %v is not %v - %v", s.bpr, s.clp, s.plb)
+			}
+			groupSets++
+		case "GE":
+			if get(1) != strconv.Itoa(groupSets) {
+				t.Fatalf("GE says %s transactions, want %d", get(1), groupSets)
+			}
+		case "IEA":
+		default:
+			t.Fatalf("segment %s", e[0])
+		}
+	}
+	if !strings.HasSuffix(file, "IEA*1*000000001~\n") {
+		t.Fatal("the interchange does not end")
+	}
+	return sets
+}
+
+func eraOf(t *testing.T, g *Generator, limit int) string {
+	t.Helper()
+	var file bytes.Buffer
+	w := NewERAWriter(&file, asOf)
+	w.limit = limit
+	for _, c := range all(g) {
+		if err := w.Write(c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return file.String()
+}
+
+func Test835HoldsEveryDecidedClaimAndBalances(t *testing.T) {
+	o := yearOf(20_000)
+	o.Drifts = Planted(yearOf(1_000_000))
+	g := generator(t, o)
+	got := map[string]remitted{}
+	seen := map[string]bool{}
+	interest := false
+	for _, s := range parse835(t, eraOf(t, g, defaultERAMemory)) {
+		if key := s.payer + s.date; seen[key] {
+			t.Fatalf("two remittances of one payer on %s", s.date)
+		} else {
+			seen[key] = true
+		}
+		interest = interest || s.plb < 0
+		for _, c := range s.claims {
+			if _, twice := got[c.id]; twice {
+				t.Fatalf("claim %s twice", c.id)
+			}
+			c.received += "/" + s.payer + "/" + s.date
+			got[c.id] = c
+		}
+	}
+	if !interest {
+		t.Error("no remittance owes interest")
+	}
+	plain := func(d upstream.Day) string { return strings.ReplaceAll(d.String(), "-", "") }
+	decided := 0
+	for i, c := range all(g) {
+		r, found := got[c.ClaimID]
+		if found == (c.Outcome == upstream.Pending) {
+			t.Fatalf("claim %d is %s, found %t", i, c.Outcome, found)
+		}
+		if !found {
+			continue
+		}
+		decided++
+		want := remitted{
+			id: c.ClaimID, control: c.PayerControlNumber, cpt: c.CPT, modifiers: c.Modifiers, location: c.Location,
+			service: plain(c.ServiceDate), received: plain(c.ReceivedDate) + "/" + c.Payer + "/" + plain(c.PaymentDate),
+			billed: c.Billed, paid: c.Paid, allowed: c.Allowed, units: c.Units, status: r.status, filing: r.filing,
+			carc: strings.Fields(string(c.CARC)), rarc: strings.Fields(string(c.RARC)),
+		}
+		if diff := cmp.Diff(want, r, cmp.AllowUnexported(remitted{}), cmpopts.EquateEmpty()); diff != "" {
+			t.Fatalf("claim %d: %s", i, diff)
+		}
+		if r.status != "1" && (r.status != "4" || c.Outcome != upstream.Denied) {
+			t.Fatalf("claim %d has status %s", i, r.status)
+		}
+	}
+	if decided != len(got) {
+		t.Errorf("%d claims in the file, want %d", len(got), decided)
+	}
+}
+
+func Test835InBoundedMemorySplitsRemittances(t *testing.T) {
+	g := generator(t, yearOf(20_000))
+	whole, split := parse835(t, eraOf(t, g, defaultERAMemory)), parse835(t, eraOf(t, g, 20_000))
+	if len(split) <= len(whole) {
+		t.Errorf("%d transactions in little memory, %d in enough", len(split), len(whole))
+	}
+	count := func(sets []transaction) (n int, paid upstream.Money) {
+		for _, s := range sets {
+			n += len(s.claims)
+			paid += s.bpr
+		}
+		return n, paid
+	}
+	n, paid := count(whole)
+	if m, same := count(split); m != n || same != paid {
+		t.Errorf("%d claims and %v when split, want %d and %v", m, same, n, paid)
+	}
+}
+
+func Test835KeepsNoMoreThanItsLimit(t *testing.T) {
+	g := generator(t, yearOf(50_000))
+	w := NewERAWriter(io.Discard, asOf)
+	w.limit = 100_000
+	for _, c := range all(g) {
+		if err := w.Write(c); err != nil {
+			t.Fatal(err)
+		}
+		held := 0
+		for _, r := range w.open {
+			held += len(r.body)
+		}
+		if held != w.held || held > w.limit {
+			t.Fatalf("keeps %d bytes back, counts %d, limit %d", held, w.held, w.limit)
+		}
+	}
+}
+
+func Test835SplitsLargeRemittances(t *testing.T) {
+	c := upstream.Claim{
+		ClaimID: "A1", Payer: "Cigna", CPT: "99213", Units: 1, PlaceOfService: "11", ServiceDate: asOf - 9, SubmittedDate: asOf - 8,
+		ReceivedDate: asOf - 8, PaymentDate: asOf, DecidedDate: asOf, Outcome: upstream.Paid, Billed: 1000, Allowed: 1000, Paid: 1000,
+	}
+	var file bytes.Buffer
+	w := NewERAWriter(&file, asOf)
+	for range maxRemittanceClaims + 1 {
+		if err := w.Write(&c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(parse835(t, file.String())); n != 2 {
+		t.Errorf("%d transactions, want 2", n)
+	}
+}
+
+func Test835RefusesWhatItCannotBalance(t *testing.T) {
+	paid := upstream.Claim{Payer: "Cigna", CPT: "99213", Outcome: upstream.Paid, PaymentDate: asOf, Billed: 1000, Allowed: 800, Paid: 800, CARC: "CO-45"}
+	for _, tc := range []struct {
+		name   string
+		change func(*upstream.Claim)
+	}{
+		{"unexplained write-off", func(c *upstream.Claim) { c.CARC = "" }},
+		{"unexplained patient share", func(c *upstream.Claim) { c.Paid = 700 }},
+		{"denial without a reason", func(c *upstream.Claim) { c.Outcome, c.CARC, c.Allowed, c.Paid = upstream.Denied, "", 0, 0 }},
+		{"paid over allowed", func(c *upstream.Claim) { c.CARC, c.Paid = "CO-45 PR-2", 900 }},
+		{"no payment date", func(c *upstream.Claim) { c.PaymentDate = 0 }},
+		{"a takeback", func(c *upstream.Claim) { c.Outcome = upstream.Reversed }},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var file bytes.Buffer
+			w := NewERAWriter(&file, asOf)
+			c := paid
+			c.PaymentDate++ // a remittance of its own, which must not come out empty
+			tc.change(&c)
+			if err := w.Write(&c); upstream.ErrorCode(err) != upstream.Invalid {
+				t.Errorf("error %v, want code invalid", err)
+			}
+			// The file goes on without it.
+			if err := w.Write(&paid); err != nil {
+				t.Error(err)
+			}
+			if err := w.Close(); err != nil {
+				t.Error(err)
+			}
+			if sets := parse835(t, file.String()); len(sets) != 1 || len(sets[0].claims) != 1 {
+				t.Errorf("%d transactions, want one with the good claim", len(sets))
+			}
+		})
+	}
+}
+
+func Test835OfNothingIsAnEmptyInterchange(t *testing.T) {
+	var file bytes.Buffer
+	w := NewERAWriter(&file, asOf)
+	if err := w.Write(&upstream.Claim{Outcome: upstream.Pending}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if sets := parse835(t, file.String()); len(sets) != 0 {
+		t.Errorf("%d transactions", len(sets))
+	}
+}
+
+func TestInterestIsOwedAfterThirtyDays(t *testing.T) {
+	for _, tc := range []struct {
+		days upstream.Day
+		paid upstream.Money
+		want upstream.Money
+	}{{30, 100_000, 0}, {31, 100_000, 32}, {60, 100_000, 986}, {90, 0, 0}, {5, 100_000, 0}} {
+		c := upstream.Claim{ReceivedDate: asOf - tc.days, PaymentDate: asOf, Paid: tc.paid}
+		if got := interest(&c); got != tc.want {
+			t.Errorf("interest on %v after %d days is %v, want %v", tc.paid, tc.days, got, tc.want)
+		}
+	}
+}
+
+func TestSegmentsWriteElements(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		build func(*segments)
+		want  string
+	}{
+		{"no elements at the end", func(s *segments) { s.start("N1").text("PR").text("").text("").end() }, "N1*PR~\n"},
+		{"no separators in text", func(s *segments) { s.start("N1").text("a*b~c:d^e\nf").end() }, "N1*abcdef~\n"},
+		{"amounts without zeros at the end", func(s *segments) { s.start("X").money(100).money(150).money(-105).money(0).end() }, "X*1*1.5*-1.05*0~\n"},
+		{"components", func(s *segments) { s.start("SVC").text("HC").component("99213").component("25").end() }, "SVC*HC:99213:25~\n"},
+		{"dates", func(s *segments) { s.start("DTM").text("050").date(&dayCache{}, asOf).end() }, "DTM*050*20260630~\n"},
+	} {
+		var s segments
+		tc.build(&s)
+		if string(s.b) != tc.want || s.count != 1 {
+			t.Errorf("%s: %q, want %q", tc.name, s.b, tc.want)
+		}
+	}
+}
+
+func BenchmarkERAWriter(b *testing.B) {
+	g := generator(b, yearOf(1_000_000))
+	claims := make([]upstream.Claim, 100_000)
+	for i := range claims {
+		g.Claim(int64(i)*10, &claims[i])
+	}
+	w := NewERAWriter(io.Discard, asOf)
+	b.ReportAllocs()
+	i := 0
+	for b.Loop() {
+		if err := w.Write(&claims[i%len(claims)]); err != nil {
+			b.Fatal(err)
+		}
+		i++
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "claims/s")
+}
