@@ -193,9 +193,9 @@ func (t *Tenant) SampleClaims(ctx context.Context, payer, group string, first, l
 			}
 		}
 		err = x.query(`SELECT claim_id, code_id, filing, first_outcome, first_decided_date FROM claim
-			WHERE customer_id = $1 AND payer_id = $2 AND outcome = $3 AND decided_date >= $4 AND decided_date <= $5
+			WHERE customer_id = $1 AND payer_id = $2 AND outcome = 3 AND decided_date >= $3 AND decided_date <= $4
 			ORDER BY decided_date DESC, id DESC`,
-			[]any{t.id, payerID, int64(upstream.Denied), int64(first), int64(last)}, func(r row) error {
+			[]any{t.id, payerID, int64(first), int64(last)}, func(r row) error {
 				if !upstream.IsDenial(upstream.Filing(r.int(2)), upstream.Outcome(r.int(3))) || upstream.Day(r.int(4)) < first {
 					return nil
 				}

@@ -23,9 +23,13 @@ type Source struct {
 	Skip func(n int64) error
 }
 
+// DefaultBatchRows is the size of a bulk transaction: larger ones are hardly
+// faster and hold more memory.
+const DefaultBatchRows = 10_000
+
 // LoadOptions tunes a load.
 type LoadOptions struct {
-	// BatchRows is the size of a transaction; 20,000 when zero. Large ones are
+	// BatchRows is the size of a transaction; DefaultBatchRows when zero. Large ones are
 	// fast, small ones let other writers in sooner.
 	BatchRows int
 	// Progress is told after each transaction how many rows of the source have
@@ -48,7 +52,7 @@ type batch struct {
 // counts a claim that stays as it was as unchanged.
 func (t *Tenant) Load(ctx context.Context, src Source, o LoadOptions) (upstream.Upload, error) {
 	if o.BatchRows <= 0 {
-		o.BatchRows = 20_000
+		o.BatchRows = DefaultBatchRows
 	}
 	l := &loader{t: t, src: src, o: o, terms: newTerms(t.id), fileDates: map[int64]upstream.Day{}}
 	if err := l.begin(ctx); err != nil {
@@ -112,7 +116,7 @@ func (l *loader) begin(ctx context.Context) error {
 // run reads the source in one goroutine and writes in another.
 func (l *loader) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
-	batches, free := make(chan batch, 1), make(chan batch, 3)
+	batches, free := make(chan batch), make(chan batch, 2)
 	var read error
 	go func() {
 		defer close(batches)
@@ -157,7 +161,8 @@ func (l *loader) read(ctx context.Context, batches chan<- batch, free <-chan bat
 		default:
 			b.claims = make([]upstream.Claim, 0, l.o.BatchRows)
 		}
-		for len(b.claims)+len(b.rejects) < l.o.BatchRows {
+		limit, sorted := l.o.BatchRows, true
+		for len(b.claims)+len(b.rejects) < limit {
 			reject, err := l.src.Next(&spare)
 			if errors.Is(err, io.EOF) {
 				ended = true
@@ -176,6 +181,9 @@ func (l *loader) read(ctx context.Context, batches chan<- batch, free <-chan bat
 				continue
 			}
 			spare.Upload, spare.Row = l.upload.ID, row
+			if n := len(b.claims); sorted && n > 0 && compareKeys(b.claims[n-1], spare) > 0 {
+				sorted, limit = false, randomBatches*l.o.BatchRows
+			}
 			b.claims = append(b.claims, spare)
 		}
 		if b.last == 0 {
@@ -183,9 +191,9 @@ func (l *loader) read(ctx context.Context, batches chan<- batch, free <-chan bat
 		}
 		// In key order the key index is written page by page; equal keys keep
 		// the order of the file.
-		slices.SortFunc(b.claims, func(a, b upstream.Claim) int {
-			return cmp.Or(cmp.Compare(a.ClaimID, b.ClaimID), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Row, b.Row))
-		})
+		if !sorted {
+			slices.SortFunc(b.claims, compareKeys)
+		}
 		select {
 		case batches <- b:
 		case <-ctx.Done():
@@ -193,6 +201,15 @@ func (l *loader) read(ctx context.Context, batches chan<- batch, free <-chan bat
 		}
 	}
 	return nil
+}
+
+// randomBatches is how much larger a batch becomes when its claim ids come in no
+// order: each batch then touches most pages of the key index, however many rows
+// it has.
+const randomBatches = 5
+
+func compareKeys(a, b upstream.Claim) int {
+	return cmp.Or(cmp.Compare(a.ClaimID, b.ClaimID), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Row, b.Row))
 }
 
 // apply commits one batch: claims, rejects, rollup deltas, checkpoint and data

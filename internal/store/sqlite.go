@@ -81,8 +81,8 @@ func prepareSQLite(c *sqlite.Conn, writer bool) error {
 	if writer {
 		pragmas = []string{
 			"PRAGMA page_size=4096", "PRAGMA journal_mode=wal", "PRAGMA synchronous=full", "PRAGMA foreign_keys=on",
-			// Random claim ids touch the whole key index: 48 MB holds that of 2 million claims.
-			"PRAGMA cache_size=-48000",
+			// Random claim ids touch the whole key index: 32 MB hold that of a million claims.
+			"PRAGMA cache_size=-32000",
 			"PRAGMA wal_autocheckpoint=8000", "PRAGMA journal_size_limit=67108864",
 		}
 	}

@@ -129,6 +129,7 @@ func (l *line) lag(d *draws) int32 {
 	}
 	for k := range l.node.slower {
 		lag += lag * l.node.slower[k].on(l.submitted, l.location) / scale
+		lag = min(lag, longestLag*lagUnit) // so that no pile of drifts overflows
 	}
 	return int32(min((lag+lagUnit-1)/lagUnit, longestLag))
 }
@@ -182,6 +183,7 @@ func (g *Generator) pay(c *upstream.Claim, l *line, d *draws, day int32) {
 	rate := l.rate
 	for k := range l.node.cuts {
 		rate -= times(rate, l.node.cuts[k].on(day, l.location))
+		rate = min(rate, l.procedure.charge) // a raise ends at the charge
 	}
 	c.Allowed = rate * upstream.Money(c.Units)
 	if !below(d.contract, contractShare) {
@@ -191,7 +193,7 @@ func (g *Generator) pay(c *upstream.Claim, l *line, d *draws, day int32) {
 		}
 		c.Allowed = times(c.Allowed, factor)
 	}
-	c.Allowed = min(max(c.Allowed, 1), c.Billed)
+	c.Allowed = max(c.Allowed, 1)
 
 	share := l.payer.shares.pick(d.share)
 	patient := upstream.Money(0)

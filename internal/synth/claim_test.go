@@ -102,6 +102,26 @@ func flaws(c *upstream.Claim, asOf upstream.Day) (f []string) {
 	return f
 }
 
+func TestAPileOfDriftsStaysInBounds(t *testing.T) {
+	var drifts []Drift
+	for range 60 {
+		for _, d := range []Drift{
+			{Signal: upstream.DecisionTime, Delta: 10},
+			{Signal: upstream.AllowedAmount, Delta: -.5},
+			{Signal: upstream.DenialRate, Delta: .9},
+			{Signal: upstream.DenialRate, Delta: -.9},
+		} {
+			d.Payer, d.Start = EveryPayer, asOf-200
+			drifts = append(drifts, d)
+		}
+	}
+	for i, c := range all(generator(t, withDrifts(5000, drifts...))) {
+		for _, flaw := range flaws(c, asOf) {
+			t.Fatalf("claim %d: %s: %+v", i, flaw, *c)
+		}
+	}
+}
+
 func TestPayerControlNumbersAreUnique(t *testing.T) {
 	seen := map[string]bool{}
 	for i, c := range all(generator(t, yearOf(20_000))) {

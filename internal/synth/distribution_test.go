@@ -293,6 +293,18 @@ func TestGroupsStandApartAtAPayer(t *testing.T) {
 	near(t, "logit sd of groups", math.Sqrt(squares/n), groupLogitSD, .02)
 }
 
+func TestPayersHoldTheRateOfTheirClassOverTheirGroups(t *testing.T) {
+	g := generator(t, yearOf(1))
+	shares := groupShares()
+	for k, p := range g.payers {
+		mean := 0.0
+		for j, share := range shares {
+			mean += share * float64(chance(g.nodes[k*len(g.groups)+j].logit)) / scale
+		}
+		near(t, "mean denial rate of "+p.name, mean, classTable[p.class].denialRate, 5e-5)
+	}
+}
+
 func TestPayerDayShock(t *testing.T) {
 	g := generator(t, yearOf(1))
 	n, squares := 0.0, 0.0

@@ -24,13 +24,13 @@ type recipe struct {
 // payer of its own, so that no story hides another.
 var recipes = []recipe{
 	{"procedure group", upstream.DenialRate, "Aetna", []string{"Physical therapy", "E/M office visits"}, -1, "", Step, .74, []float64{.10, .15, .20, .30}},
-	{"payer wide", upstream.DenialRate, "Aetna", nil, -1, "", Step, .42, []float64{.04, .06, .10, .15}},
+	{"payer wide", upstream.DenialRate, "Anthem", nil, -1, "", Step, .42, []float64{.04, .06, .10, .15}},
 	{"one CARC at one location", upstream.DenialRate, "UnitedHealthcare", []string{"CT and MRI", "Physical therapy", "E/M office visits"}, 1, "197", Step, .66, []float64{.25, .35, .50}},
 	{"ramp", upstream.DenialRate, "Medicaid Managed Care", []string{"E/M office visits"}, -1, "", Ramp, .52, []float64{.08, .12, .18}},
 	{"slow-down", upstream.DecisionTime, "Cigna", nil, -1, "", Step, .60, []float64{1.5, 2}},
 	{"fee cut", upstream.AllowedAmount, "Blue Cross Blue Shield", []string{"E/M office visits"}, -1, "", Step, .70, []float64{.03}},
 	{"medical necessity", upstream.DenialRate, "Medicare", []string{"Lab chemistry", "E/M office visits"}, -1, "50", Step, .33, []float64{.08, .12, .18}},
-	{"procedure group, late", upstream.DenialRate, "Humana Medicare Advantage", []string{"X-ray", "Physical therapy", "E/M office visits"}, -1, "", Step, .82, []float64{.12, .18, .25}},
+	{"procedure group, late", upstream.DenialRate, "Humana Medicare Advantage", []string{"X-ray", "Physical therapy", "E/M office visits"}, -1, "", Step, .80, []float64{.12, .18, .25}},
 }
 
 const (

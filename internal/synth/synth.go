@@ -18,8 +18,8 @@ import (
 
 // Options determine the claims of a Generator completely.
 type Options struct {
-	Records   int64        // claims to make, exactly
-	Seed      uint64       //
+	Records   int64 // claims to make, exactly
+	Seed      uint64
 	Days      int          // submission days, the last of them AsOf; 365 when 0
 	AsOf      upstream.Day // what is decided later is still pending
 	Payers    int          // 10 when 0

@@ -91,7 +91,8 @@ CREATE TABLE claim (
 );
 
 CREATE UNIQUE INDEX claim_key ON claim (customer_id, claim_id, line);
-CREATE INDEX claim_payer_outcome ON claim (customer_id, payer_id, outcome, decided_date);
+-- Denials (outcome 3) alone, a tenth of the claims: the evidence of drift events.
+CREATE INDEX claim_denied ON claim (customer_id, payer_id, decided_date) WHERE outcome = 3;
 
 -- Rollups: see rollup.go for the format of cells.
 CREATE TABLE rollup_segment (
