@@ -62,7 +62,8 @@ func ParseCodes(s string) (Codes, error) {
 		if len(p) > 2 && isGroupCode(p[:2]) {
 			group, number = p[:2]+"-", strings.TrimPrefix(p[2:], "-")
 		}
-		if len(number) == 0 || len(number) > 5 || !isAlnum(number) {
+		// Every code has a digit: words like NONE are no codes.
+		if len(number) > 5 || !isAlnum(number) || !strings.ContainsAny(number, "0123456789") {
 			return "", Errorf(Invalid, "not a list of adjustment codes")
 		}
 		if b.Len() > 0 {

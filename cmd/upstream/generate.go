@@ -126,7 +126,7 @@ func (a *app) generate(t *store.Tenant, g *synth.Generator, batch int) (upstream
 	p := a.progress("generate", g.Records())
 	defer p.end()
 	// Whole batches, in transactions large enough to be fast.
-	rows := max(20_000/batch, 1) * batch
+	rows := max(store.DefaultBatchRows/batch, 1) * batch
 	return t.Load(a, store.Source{
 		Filename: "synthetic", SHA256: hex.EncodeToString(sum[:]), FileDate: a.today(),
 		Next: func(c *upstream.Claim) (*upstream.Reject, error) {

@@ -12,8 +12,8 @@ import (
 	"upstream"
 )
 
-// row makes a file of one row from a good row with changes. An empty name
-// adds no column, so that {"line", "2"} adds one and {"paid", ""} empties one.
+// oneRow makes a file of one good row with changes of header and value: those
+// of another header add a column.
 func oneRow(changes ...[2]string) string {
 	columns := [][2]string{
 		{"claim_id", "A1"}, {"payer", "Aetna"}, {"cpt", "99213"}, {"service_date", "2026-01-02"},
@@ -174,6 +174,7 @@ func TestRowsThatCannotBeUsed(t *testing.T) {
 		{"a short code", []change{{"cpt", "1234"}}, "cpt", "number", "not a CPT"},
 		{"a code in words", []change{{"cpt", "visit"}}, "cpt", "text", "not a CPT"},
 		{"a modifier too long", []change{{"modifiers", "25 599"}}, "modifiers", "text", "two characters"},
+		{"a modifier of no letters", []change{{"modifiers", "é"}}, "modifiers", "text", "two characters"},
 		{"five modifiers", []change{{"modifiers", "25 59 LT RT XS"}}, "modifiers", "text", "more than four"},
 		{"five modifiers in columns", []change{{"mod1", "25 59"}, {"mod2", "LT RT XS"}}, "mod1", "text", "more than four"},
 		{"modifiers without end", []change{{"mod1", strings.Repeat("1", 60)}, {"mod2", "11111"}}, "mod1", "too long", "more than four"},

@@ -89,6 +89,8 @@ func NewCSV(r io.Reader, o Options) (*CSVReader, error) {
 func (r *CSVReader) header() ([][]byte, error) {
 	f, err := r.rows.next()
 	switch {
+	case err == io.EOF: // nothing but empty lines
+		return nil, checkText(nil)
 	case err != nil:
 		return nil, r.readError(err)
 	case f == tooLong:

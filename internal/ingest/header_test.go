@@ -109,6 +109,7 @@ func TestHeadersThatCannotBeRead(t *testing.T) {
 		{"an unknown field", good + "\n", map[string]string{"a": "patient"}, []string{`unknown field "patient"`, "claim_id, line, payer", "ignore"}, nil},
 		{"an open quote", "payer,\"cpt,dos\nx,y,z\n", nil, []string{"quote in the header"}, nil},
 		{"a header without end", strings.Repeat("x", 3<<20), nil, []string{"longer than 1 MiB"}, nil},
+		{"a header over the limit by one", strings.Repeat("x", maxRow+1) + "\n", nil, []string{"longer than 1 MiB"}, nil},
 		{"too many columns", strings.Repeat("x,", 1001) + "\n", nil, []string{"more than 1000 columns"}, nil},
 	}
 	for _, test := range tests {

@@ -50,6 +50,7 @@ func TestFilesThatAreNoCSVAreNamed(t *testing.T) {
 		{"a mark alone", "\ufeff", "empty"},
 		{"a mark and a line end", "\ufeff\r\n", "empty"},
 		{"a delimiter named and nothing more", "sep=;\n", "empty"},
+		{"a mark and many buffers of line ends", "\ufeff" + strings.Repeat("\n", 200<<10), "empty"},
 		{"a workbook", zipOf(t, "[Content_Types].xml", "xl/workbook.xml"), "XLSX workbook"},
 		{"an archive", zipOf(t, "claims.csv"), "ZIP archive"},
 		{"an empty archive", zipOf(t), "empty ZIP archive"},
@@ -78,6 +79,13 @@ func TestANulBehindTheHeaderIsNoBinaryFile(t *testing.T) {
 	claims, rejects := loadText(t, "payer,cpt,dos,status\nAet\x00na,99213,1/2/26,open\nAetna,99213,1/2/26,open\n")
 	if len(claims) != 1 || len(rejects) != 1 || rejects[0].ValueClass != "nul" || rejects[0].Column != "payer" {
 		t.Errorf("claims %+v, rejects %+v", claims, rejects)
+	}
+}
+
+func TestANulBehindTheLastColumnHasNoColumn(t *testing.T) {
+	_, rejects := loadText(t, "payer,cpt,dos,status\nAetna,99213,1/2/26,open,\x00\n")
+	if len(rejects) != 1 || rejects[0].ValueClass != "nul" || rejects[0].Column != "" {
+		t.Errorf("rejects %+v", rejects)
 	}
 }
 

@@ -167,6 +167,10 @@ func TestReadErrorIsToldAfterTheRowsBeforeIt(t *testing.T) {
 	if !errors.Is(err, broken) || upstream.ErrorCode(err) != upstream.Unavailable || !strings.Contains(err.Error(), "after row 1") {
 		t.Errorf("the error is %v", err)
 	}
+	text += "\nA3,Aetna"
+	if claims, rejects, err := drain(io.MultiReader(strings.NewReader(text), iotest.ErrReader(broken)), Options{}); len(claims) != 1 || len(rejects) != 0 || !errors.Is(err, broken) {
+		t.Errorf("an error behind an open quote: %d claims, rejects %+v, %v", len(claims), rejects, err)
+	}
 	if _, err := NewCSV(iotest.ErrReader(broken), Options{}); !errors.Is(err, broken) {
 		t.Errorf("the error in the header is %v", err)
 	}

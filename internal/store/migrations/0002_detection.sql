@@ -13,8 +13,9 @@ CREATE TABLE report_run (
 	PRIMARY KEY (customer_id, id)
 );
 
--- One row a story: a later run that tells it again updates the row. evidence is
--- the event as JSON; the columns are what stories are matched and listed by.
+-- One row a story: a run that tells it again updates the row. evidence is the
+-- event as JSON; the columns are what stories are matched and listed by.
+-- told_through is the last as-of date on which a run told it.
 CREATE TABLE drift_event (
 	customer_id   BIGINT NOT NULL,
 	id            BIGINT NOT NULL,
@@ -27,7 +28,7 @@ CREATE TABLE drift_event (
 	tier          TEXT   NOT NULL,
 	status        TEXT   NOT NULL,
 	change_low    BIGINT NOT NULL,
-	change_high   BIGINT NOT NULL,
+	told_through  BIGINT NOT NULL,
 	known_at      BIGINT NOT NULL,
 	report_run_id BIGINT NOT NULL,
 	created_at    BIGINT NOT NULL,
