@@ -22,32 +22,32 @@ func (d *Detector) event(s story, e *era, f frame) (upstream.DriftEvent, Window)
 	baseline, current := f.windows(counts, lag)
 	youngest, oldest := s.scan.interval(intervalMass)
 	return upstream.DriftEvent{
-			Signal:          upstream.DenialRate,
-			Payer:           payer,
-			CPTGroup:        group,
-			Level:           s.level,
-			Tier:            s.tier,
-			Status:          upstream.Open,
-			Direction:       upstream.Worse,
-			BaselineValue:   baseline.rate(),
-			CurrentValue:    current.rate(),
-			DeltaValue:      current.rate() - baseline.rate(),
-			BaselineN:       int64(baseline.n),
-			CurrentN:        int64(current.n),
-			Severity:        severity(cents, d.allowedRate(f.start, cut)),
-			Confidence:      posterior(s.lnR, s.share),
-			LnEvidence:      s.lnR,
-			ChangeDate:      d.days[cut],
-			ChangeDateLow:   d.days[f.end-oldest],
-			ChangeDateHigh:  d.days[f.end-youngest],
-			KnownAt:         d.knownAt(s, e, f),
-			DollarsPerMonth: upstream.Money(math.Round(cents)),
-			RootCauses:      []upstream.RootCause{},
-			SampleClaimIDs:  []string{},
-		}, Window{
-			BaselineFirst: d.opens(f.start), BaselineLast: d.days[cut-1],
-			CurrentFirst: d.opens(cut), CurrentLast: d.days[f.end-1],
-		}
+		Signal:          upstream.DenialRate,
+		Payer:           payer,
+		CPTGroup:        group,
+		Level:           s.level,
+		Tier:            s.tier,
+		Status:          upstream.Open,
+		Direction:       upstream.Worse,
+		BaselineValue:   baseline.rate(),
+		CurrentValue:    current.rate(),
+		DeltaValue:      current.rate() - baseline.rate(),
+		BaselineN:       int64(baseline.n),
+		CurrentN:        int64(current.n),
+		Severity:        severity(cents, d.allowedRate(f.start, cut)),
+		Confidence:      posterior(s.lnR, s.share),
+		LnEvidence:      s.lnR,
+		ChangeDate:      d.days[cut],
+		ChangeDateLow:   d.days[f.end-oldest],
+		ChangeDateHigh:  d.days[f.end-youngest],
+		KnownAt:         d.knownAt(s, e, f),
+		DollarsPerMonth: upstream.Money(math.Round(cents)),
+		RootCauses:      []upstream.RootCause{},
+		SampleClaimIDs:  []string{},
+	}, Window{
+		BaselineFirst: d.opens(f.start), BaselineLast: d.days[cut-1],
+		CurrentFirst: d.opens(cut), CurrentLast: d.days[f.end-1],
+	}
 }
 
 // figures are the counts, names and monthly cents of the story's node. A

@@ -16,9 +16,16 @@ import (
 // of another header add a column.
 func oneRow(changes ...[2]string) string {
 	columns := [][2]string{
-		{"claim_id", "A1"}, {"payer", "Aetna"}, {"cpt", "99213"}, {"service_date", "2026-01-02"},
-		{"submitted_date", "2026-01-05"}, {"decided_date", "2026-01-15"}, {"outcome", "PAID"},
-		{"billed", "200.00"}, {"allowed", "120.00"}, {"paid", "96.00"},
+		{"claim_id", "A1"},
+		{"payer", "Aetna"},
+		{"cpt", "99213"},
+		{"service_date", "2026-01-02"},
+		{"submitted_date", "2026-01-05"},
+		{"decided_date", "2026-01-15"},
+		{"outcome", "PAID"},
+		{"billed", "200.00"},
+		{"allowed", "120.00"},
+		{"paid", "96.00"},
 	}
 	for _, change := range changes {
 		i := slices.IndexFunc(columns, func(c [2]string) bool { return c[0] == change[0] })

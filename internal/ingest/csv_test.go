@@ -153,8 +153,19 @@ func TestColumnsTellWhatIsRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []Column{{"Claim #", "claim_id"}, {"Patient", ""}, {"Payer Name", "payer"}, {"CPT Code", "cpt"}, {"Mod 1", "modifiers"},
-		{"Mod 2", "modifiers"}, {"DOS", "service_date"}, {"Claim Status", "outcome"}, {"Status", ""}, {"column 10", ""}, {strings.Repeat("é", 80) + "…", ""}}
+	want := []Column{
+		{"Claim #", "claim_id"},
+		{"Patient", ""},
+		{"Payer Name", "payer"},
+		{"CPT Code", "cpt"},
+		{"Mod 1", "modifiers"},
+		{"Mod 2", "modifiers"},
+		{"DOS", "service_date"},
+		{"Claim Status", "outcome"},
+		{"Status", ""},
+		{"column 10", ""},
+		{strings.Repeat("é", 80) + "…", ""},
+	}
 	got := r.Columns()
 	if !slices.Equal(got, want) {
 		t.Errorf("columns are %q, want %q", got, want)

@@ -57,8 +57,10 @@ func civil(b []byte) (year, month, day int, rest []byte) {
 	return 0, 0, 0, nil
 }
 
-var monthNames = [...]string{"january", "february", "march", "april", "may", "june", "july",
-	"august", "september", "october", "november", "december"}
+var monthNames = [...]string{
+	"january", "february", "march", "april", "may", "june", "july",
+	"august", "september", "october", "november", "december",
+}
 
 // namedMonth reads "Mar 4, 2025" and "March 4 2025".
 func namedMonth(b []byte) (year, month, day int, rest []byte) {

@@ -45,8 +45,10 @@ func TestWhatIsNoDate(t *testing.T) {
 }
 
 func TestEveryDayIsReadBackFromEveryForm(t *testing.T) {
-	forms := []string{"2006-01-02", "2006/01/02", "20060102", "01/02/2006", "1/2/2006", "Jan 2, 2006", "January 2, 2006",
-		"2006-01-02T15:04:05", "2006-01-02 15:04:05", "1/2/2006 3:04:05 PM"}
+	forms := []string{
+		"2006-01-02", "2006/01/02", "20060102", "01/02/2006", "1/2/2006", "Jan 2, 2006", "January 2, 2006",
+		"2006-01-02T15:04:05", "2006-01-02 15:04:05", "1/2/2006 3:04:05 PM",
+	}
 	first, last := int32(upstream.MakeDay(firstYear, 1, 1)), int32(upstream.MakeDay(lastYear, 12, 31))
 	rapid.Check(t, func(t *rapid.T) {
 		day := upstream.Day(rapid.Int32Range(first, last).Draw(t, "day"))

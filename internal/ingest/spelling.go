@@ -58,74 +58,95 @@ var fieldTable = [numFields]struct {
 }{
 	claimID: {"claim_id", 64, true, []string{
 		"claimid claimnumber claimno claimnum claimreference claimreferencenumber claimref providerclaimnumber providerclaimid patientcontrolnumber clm01 clp01",
-		"claim", "invoicenumber invoiceno invoiceid"}},
+		"claim", "invoicenumber invoiceno invoiceid",
+	}},
 	claimLine: {"line", 16, false, []string{
 		"line lineno linenumber linenum lineitem lineitemnumber claimline claimlinenumber claimlineno serviceline servicelinenumber chargeline",
-		"lineid sequence seq"}},
+		"lineid sequence seq",
+	}},
 	payer: {"payer", 200, true, []string{
 		"payer payername payor payorname primarypayer primarypayername claimpayer billedpayer",
 		"insurance insurancename insurancecompany insurancecompanyname insurancecarrier insurer insurername carrier carriername primaryinsurance primaryinsurancename",
-		"insuranceplan insuranceplanname healthplan plan planname"}},
+		"insuranceplan insuranceplanname healthplan plan planname",
+	}},
 	cpt: {"cpt", 32, true, []string{
 		"cpt cptcode cpts cpthcpcs cpthcpcscode hcpcs hcpcscode hcpcscpt hcpcscptcode procedurecodecpt cptprocedurecode cptnumber",
 		"procedurecode proccode procedure proc servicecode svccode",
-		"code billingcode chargecode"}},
+		"code billingcode chargecode",
+	}},
 	modifiers: {"modifiers", 64, true, []string{
 		"modifiers modifier mod mods modifiercode modifiercodes cptmodifier cptmodifiers procedurecodemodifier " +
-			"mod1 mod2 mod3 mod4 modifier1 modifier2 modifier3 modifier4 modifiercode1 modifiercode2 modifiercode3 modifiercode4 cptmodifier1 cptmodifier2 cptmodifier3 cptmodifier4"}},
+			"mod1 mod2 mod3 mod4 modifier1 modifier2 modifier3 modifier4 modifiercode1 modifiercode2 modifiercode3 modifiercode4 cptmodifier1 cptmodifier2 cptmodifier3 cptmodifier4",
+	}},
 	units: {"units", 16, false, []string{
 		"units unit numberunits serviceunits unitsofservice numberofunits unitcount billedunits unitsbilled",
-		"quantity qty daysorunits"}},
+		"quantity qty daysorunits",
+	}},
 	placeOfService: {"place_of_service", 64, true, []string{
-		"placeofservice placeofservicecode pos poscode"}},
+		"placeofservice placeofservicecode pos poscode",
+	}},
 	location: {"location", 200, true, []string{
 		"location locationname practicelocation", "facility facilityname servicefacility servicelocation",
-		"site sitename clinic clinicname office officename", "practice practicename department departmentname"}},
+		"site sitename clinic clinicname office officename", "practice practicename department departmentname",
+	}},
 	serviceDate: {"service_date", 40, false, []string{
 		"servicedate dateofservice dos datesofservice svcdate",
 		"servicedatefrom servicefromdate fromservicedate dateofservicefrom fromdateofservice dosfrom fromdos fromdate servicefrom servicestartdate servicestart",
-		"visitdate encounterdate"}},
+		"visitdate encounterdate",
+	}},
 	submittedDate: {"submitted_date", 40, false, []string{
 		"submitteddate submitdate datesubmitted submissiondate dateofsubmission claimsubmissiondate claimsubmitdate claimsubmitteddate submitted submittedon",
 		"firstsubmitteddate firstsubmissiondate initialsubmissiondate originalsubmissiondate",
 		"sentdate datesent claimsentdate dateclaimsent fileddate datefiled filingdate",
-		"firstbilleddate firstbilldate datefirstbilled", "billeddate billdate datebilled billingdate", "claimdate dateofclaim"}},
+		"firstbilleddate firstbilldate datefirstbilled", "billeddate billdate datebilled billingdate", "claimdate dateofclaim",
+	}},
 	receivedDate: {"received_date", 40, false, []string{
-		"receiveddate datereceived receiptdate dateofreceipt payerreceiveddate payerreceiptdate claimreceiveddate received"}},
+		"receiveddate datereceived receiptdate dateofreceipt payerreceiveddate payerreceiptdate claimreceiveddate received",
+	}},
 	decidedDate: {"decided_date", 40, false, []string{
 		"decideddate datedecided decisiondate dateofdecision decided decidedon",
 		"adjudicationdate adjudicateddate dateadjudicated adjudicationdecisiondate determinationdate",
 		"remitdate remittancedate remittanceadvicedate dateofremittance eradate eobdate remitteddate",
 		"finalizeddate datefinalized processeddate dateprocessed processdate processingdate",
-		"denialdate denieddate responsedate payerresponsedate", "posteddate postdate postingdate dateposted"}},
+		"denialdate denieddate responsedate payerresponsedate", "posteddate postdate postingdate dateposted",
+	}},
 	paymentDate: {"payment_date", 40, false, []string{
 		"paymentdate paiddate datepaid dateofpayment paydate payerpaiddate insurancepaiddate",
-		"checkdate eftdate checkeftdate checkissuedate fundsdate"}},
+		"checkdate eftdate checkeftdate checkissuedate fundsdate",
+	}},
 	outcome: {"outcome", 40, false, []string{
 		"outcome claimoutcome lineoutcome decision claimdecision determination claimdetermination",
-		"claimstatus linestatus adjudicationstatus currentclaimstatus claimstate", "disposition status currentstatus result state"}},
+		"claimstatus linestatus adjudicationstatus currentclaimstatus claimstate", "disposition status currentstatus result state",
+	}},
 	billed: {"billed", 40, false, []string{
 		"billed billedamount billedamt amountbilled totalbilled billedcharge billedcharges",
 		"charge charges chargeamount chargeamt chargedamount charged amountcharged linecharge linechargeamount submittedcharge submittedcharges",
-		"totalcharge totalcharges totalchargeamount submittedamount grosscharge grosscharges fee feeamount"}},
+		"totalcharge totalcharges totalchargeamount submittedamount grosscharge grosscharges fee feeamount",
+	}},
 	allowed: {"allowed", 40, false, []string{
 		"allowed allowedamount allowedamt amountallowed allowable allowableamount insuranceallowed payerallowed payerallowedamount totalallowed",
-		"approvedamount amountapproved"}},
+		"approvedamount amountapproved",
+	}},
 	paid: {"paid", 40, false, []string{
 		"payerpaid payerpaidamount insurancepaid insurancepaidamount insurancepayment insurancepayments inspaid inspayment inspayments",
-		"paid paidamount paidamt amountpaid amtpaid", "payment payments paymentamount paymentamt netpaid totalpaid totalpayment totalpayments"}},
+		"paid paidamount paidamt amountpaid amtpaid", "payment payments paymentamount paymentamt netpaid totalpaid totalpayment totalpayments",
+	}},
 	carc: {"carc", 200, true, []string{
 		"carc carcs carccode carccodes claimadjustmentreasoncode claimadjustmentreasoncodes",
 		"denialcode denialcodes denialreasoncode denialreasoncodes adjustmentreasoncode adjustmentreasoncodes adjustmentcode adjustmentcodes adjreasoncode adjcode reasoncode reasoncodes",
-		"denialreason denialreasons denial adjustmentreason adjreason reason"}},
+		"denialreason denialreasons denial adjustmentreason adjreason reason",
+	}},
 	rarc: {"rarc", 200, true, []string{
 		"rarc rarcs rarccode rarccodes remittanceadviceremarkcode remittanceadviceremarkcodes remittanceremarkcode remarkcode remarkcodes",
-		"remark"}},
+		"remark",
+	}},
 	payerControlNumber: {"payer_control_number", 64, true, []string{
 		"payercontrolnumber payerclaimcontrolnumber payerclaimnumber payerclaimid payericn clp07",
-		"icn dcn tcn internalcontrolnumber documentcontrolnumber claimcontrolnumber", "payerreferencenumber payerreference"}},
+		"icn dcn tcn internalcontrolnumber documentcontrolnumber claimcontrolnumber", "payerreferencenumber payerreference",
+	}},
 	filing: {"filing", 40, false, []string{
-		"filing filingorder billingorder filingsequence claimfiling", "payersequence payerlevel insurancelevel insuranceorder insurancesequence coverageorder responsibilitysequence primarysecondary cob coborder"}},
+		"filing filingorder billingorder filingsequence claimfiling", "payersequence payerlevel insurancelevel insuranceorder insurancesequence coverageorder responsibilitysequence primarysecondary cob coborder",
+	}},
 }
 
 // spelling is the field a header means, and its tier: 0 by the customer's own

@@ -89,8 +89,10 @@ func TestRowsLongerThanTheLimitAreSkippedAlone(t *testing.T) {
 		{"many buffers", strings.Repeat("x", 5*maxRow) + "\n", [][]string{long}},
 		{"a second line that is too long", "\"a\nb\"," + strings.Repeat("x", 2*maxRow) + "\n", [][]string{long, long}},
 		{"lines that are too long together", "\"a\nb\"," + strings.Repeat("x", maxRow-5) + "\n", [][]string{long, {"2", fmt.Sprint(maxRow - 5)}}},
-		{"an open quote and no end in sight", "a,\"b\n" + strings.Repeat("c,d\n", maxRow/2),
-			append([][]string{misquoted}, slices.Repeat([][]string{{"1", "1"}}, maxRow/2)...)},
+		{
+			"an open quote and no end in sight", "a,\"b\n" + strings.Repeat("c,d\n", maxRow/2),
+			append([][]string{misquoted}, slices.Repeat([][]string{{"1", "1"}}, maxRow/2)...),
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

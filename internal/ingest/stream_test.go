@@ -19,8 +19,10 @@ const wideHeader = "Claim #,Line,Payer Name,CPT Code,Mod 1,Mod 2,Units,POS,Facil
 // appendWide appends row i of a file with 20 columns: 11 spellings of payers,
 // 40 codes, a year of dates, a tenth pending and a twelfth denied.
 func appendWide(b []byte, i int) []byte {
-	payers := [...]string{"MEDICARE PART B", "UHC", "AETNA", "United Healthcare", "BCBS", "UNITED HEALTH CARE",
-		"Medicare", "Aetna", "Blue Cross Blue Shield", "Aetna US Healthcare", "BLUE CROSS"}
+	payers := [...]string{
+		"MEDICARE PART B", "UHC", "AETNA", "United Healthcare", "BCBS", "UNITED HEALTH CARE",
+		"Medicare", "Aetna", "Blue Cross Blue Shield", "Aetna US Healthcare", "BLUE CROSS",
+	}
 	day := upstream.MakeDay(2025, 1, 1) + upstream.Day(i*7%365)
 	status, decided, checked, allowed, code, remark := "Paid", (day + 17).String(), (day + 19).String(), 12375+i%1000, "", ""
 	switch {
@@ -97,18 +99,24 @@ func TestMemoryStaysConstant(t *testing.T) {
 		next func(b []byte, row int) []byte
 		want func(claims, rejects int) bool
 	}{
-		{"200 MB of claims", 200 << 20, appendWide,
-			func(claims, rejects int) bool { return claims > 1e6 && rejects == 0 }},
-		{"a line of 100 MB", 100 << 20, func(b []byte, row int) []byte { return append(b, strings.Repeat("x,", 2048)...) },
-			func(claims, rejects int) bool { return claims == 0 && rejects == 1 }},
+		{
+			"200 MB of claims", 200 << 20, appendWide,
+			func(claims, rejects int) bool { return claims > 1e6 && rejects == 0 },
+		},
+		{
+			"a line of 100 MB", 100 << 20, func(b []byte, row int) []byte { return append(b, strings.Repeat("x,", 2048)...) },
+			func(claims, rejects int) bool { return claims == 0 && rejects == 1 },
+		},
 		{"an open quote before 100 MB of claims", 100 << 20, func(b []byte, row int) []byte {
 			if row == 0 {
 				b = append(b, `A,1,"`...)
 			}
 			return appendWide(b, row)
 		}, func(claims, rejects int) bool { return claims > 5e5 && rejects == 1 }},
-		{"an open quote in every line", 20 << 20, func(b []byte, row int) []byte { return append(b, "\"a\n"...) },
-			func(claims, rejects int) bool { return claims == 0 && rejects > 1e6 }},
+		{
+			"an open quote in every line", 20 << 20, func(b []byte, row int) []byte { return append(b, "\"a\n"...) },
+			func(claims, rejects int) bool { return claims == 0 && rejects > 1e6 },
+		},
 		{"names that never repeat", 50 << 20, func(b []byte, row int) []byte {
 			name := fmt.Sprintf("%0190d", row)
 			return fmt.Appendf(b, "%d,1,%s,99213,,,,11,%s,2025-01-01,2025-01-02,,2025-01-09,,Paid,1,1,1,,\n", row, name, name)

@@ -3,7 +3,6 @@ package store
 import (
 	"cmp"
 	"context"
-	"errors"
 	"math"
 	"slices"
 
@@ -19,12 +18,13 @@ const (
 	FromClaims  From = "claims"
 )
 
-// maxDecisionDays bounds the days one series spans: the longest detection
-// window is 385 business days, and a replay of a year comes before it.
-const maxDecisionDays = 1100
+// maxDecisionDays bounds what a claim with a wrong date costs. It is far more
+// than detection looks back, because estimates are made in blocks of days that
+// count from the first decision: a first day that moved would move them.
+const maxDecisionDays = 3660
 
 // Decisions reads the daily decision counts that detection reads, of the last
-// 1,100 days through until. It is empty when nothing was decided by then.
+// ten years through until. It is empty when nothing was decided by then.
 func (t *Tenant) Decisions(ctx context.Context, until upstream.Day, from From) (*upstream.Decisions, error) {
 	if from == FromRollups {
 		if err := t.foldIfMany(ctx); err != nil {
@@ -171,48 +171,3 @@ func forward[T any](s []T, low, high int) []T {
 	slices.Reverse(s)
 	return s
 }
-
-// SampleClaims returns up to limit claim ids of denials of a payer, of one CPT
-// group or of all when group is "", that were first decided from first through
-// last, newest first.
-func (t *Tenant) SampleClaims(ctx context.Context, payer, group string, first, last upstream.Day, limit int) ([]string, error) {
-	out := []string{}
-	err := t.s.read(ctx, func(x tx) error {
-		l := newTerms(t.id)
-		if err := l.loadGroups(x); err != nil {
-			return err
-		}
-		payerID, err := l.lookup(x, kindPayer, payer)
-		if err != nil {
-			return err
-		}
-		groupID := int64(0)
-		if group != "" {
-			if groupID, err = l.lookup(x, kindGroup, group); err != nil {
-				return err
-			}
-		}
-		err = x.query(`SELECT claim_id, code_id, filing, first_outcome, first_decided_date FROM claim
-			WHERE customer_id = $1 AND payer_id = $2 AND outcome = 3 AND decided_date >= $3 AND decided_date <= $4
-			ORDER BY decided_date DESC, id DESC`,
-			[]any{t.id, payerID, int64(first), int64(last)}, func(r row) error {
-				if !upstream.IsDenial(upstream.Filing(r.int(2)), upstream.Outcome(r.int(3))) || upstream.Day(r.int(4)) < first {
-					return nil
-				}
-				if groupID != 0 && l.groups[r.int(1)] != groupID {
-					return nil
-				}
-				if out = append(out, r.text(0)); len(out) == limit {
-					return errEnough
-				}
-				return nil
-			})
-		if errors.Is(err, errEnough) {
-			err = nil
-		}
-		return err
-	})
-	return out, err
-}
-
-var errEnough = upstream.Errorf(upstream.Internal, "enough rows")

@@ -296,8 +296,10 @@ func TestDescribe(t *testing.T) {
 		d    Drift
 		want string
 	}{
-		{Drift{Signal: upstream.DenialRate, Payer: "AETNA HMO", CPTGroup: group("Physical therapy"), Location: "South Clinic", CARC: "197", Start: start, Delta: .1},
-			"Aetna, Physical therapy: denials +10 points from 2026-01-20, CARC 197 at South Clinic"},
+		{
+			Drift{Signal: upstream.DenialRate, Payer: "AETNA HMO", CPTGroup: group("Physical therapy"), Location: "South Clinic", CARC: "197", Start: start, Delta: .1},
+			"Aetna, Physical therapy: denials +10 points from 2026-01-20, CARC 197 at South Clinic",
+		},
 		{market, "All payers: denials +5 points from 2026-01-20"},
 		{fewerDenials, "Medicaid Managed Care: denials -6 points from 2026-01-20"},
 		{slowDown, "Aetna: decisions take 1.5 times as long from 2026-01-20"},

@@ -1,0 +1,51 @@
+# Upstream. `make demo` shows what it does, `make test` proves it.
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+export PATH := $(CURDIR)/bin:$(PATH)
+
+# Set by CI: tests that lack a tool fail instead of being skipped.
+NO_SKIP ?=
+# Set by CI: run with the race detector, which needs a C compiler.
+RACE ?=
+
+GO_TEST := UPSTREAM_TEST_NO_SKIP=$(NO_SKIP) go test $(if $(RACE),-race)
+
+.PHONY: build demo test test-fast test-all lint bench fuzz tools clean
+
+build: ## one static binary: ./bin/upstream
+	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/upstream ./cmd/upstream
+
+demo: build ## from nothing to a drift feed, in ./upstream.db
+	./bin/upstream demo
+
+test: test-fast test-all ## everything; the fast ones first
+
+test-fast:
+	go vet ./...
+	go test -short . ./cmd/... ./internal/bench ./internal/ingest ./internal/synth ./internal/drift
+
+test-all:
+	$(GO_TEST) -timeout 20m ./...
+
+lint: ## needs `make tools`
+	@test -z "$$(gofumpt -l $$(git ls-files '*.go'))" || { gofumpt -l $$(git ls-files '*.go'); echo "run gofumpt -w on these"; exit 1; }
+	go vet ./...
+	staticcheck ./...
+	@if command -v golangci-lint >/dev/null; then golangci-lint run; else echo "golangci-lint is not installed: make tools LINT=full"; fi
+
+bench: ## Go benchmarks, and the commands at full size into ./bench-out
+	go test -run '^$$' -bench . -benchmem ./internal/...
+	./scripts/bench.sh bin/upstream
+
+bench: build
+
+fuzz: ## every fuzz target for FUZZTIME (20s)
+	./scripts/fuzz.sh $(or $(FUZZTIME),20s)
+
+tools: ## pinned; LINT=full adds golangci-lint, which takes minutes to build
+	GOBIN=$(CURDIR)/bin go install mvdan.cc/gofumpt@v0.12.0
+	GOBIN=$(CURDIR)/bin go install honnef.co/go/tools/cmd/staticcheck@v0.8.2
+	$(if $(LINT),GOBIN=$(CURDIR)/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0)
+
+clean:
+	rm -rf bin bench-out upstream.db upstream.db-wal upstream.db-shm
