@@ -31,7 +31,7 @@ lint: ## needs `make tools`
 	@test -z "$$(gofumpt -l $$(git ls-files '*.go'))" || { gofumpt -l $$(git ls-files '*.go'); echo "run gofumpt -w on these"; exit 1; }
 	go vet ./...
 	staticcheck ./...
-	@if command -v golangci-lint >/dev/null; then golangci-lint run; else echo "golangci-lint is not installed: make tools LINT=full"; fi
+	golangci-lint run
 
 bench: ## Go benchmarks, and the commands at full size into ./bench-out
 	go test -run '^$$' -bench . -benchmem ./internal/...
@@ -42,10 +42,10 @@ bench: build
 fuzz: ## every fuzz target for FUZZTIME (20s)
 	./scripts/fuzz.sh $(or $(FUZZTIME),20s)
 
-tools: ## pinned; LINT=full adds golangci-lint, which takes minutes to build
+tools: ## pinned
 	GOBIN=$(CURDIR)/bin go install mvdan.cc/gofumpt@v0.12.0
 	GOBIN=$(CURDIR)/bin go install honnef.co/go/tools/cmd/staticcheck@v0.8.2
-	$(if $(LINT),GOBIN=$(CURDIR)/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0)
+	GOBIN=$(CURDIR)/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 clean:
 	rm -rf bin bench-out upstream.db upstream.db-wal upstream.db-shm

@@ -136,7 +136,7 @@ func (l *loader) run(ctx context.Context) error {
 		}
 	}
 	cancel()
-	for range batches { //nolint:revive // waits for the reader to end
+	for range batches { // until the reader has ended
 	}
 	if err == nil {
 		err = read
