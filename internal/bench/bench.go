@@ -143,7 +143,7 @@ func (r Report) Compare(baseline Report, limit float64) error {
 		return upstream.Errorf(upstream.Invalid, "the baseline measures other work: %d claims from %s by %s; make one with the same data and options",
 			baseline.Claims, baseline.From, baseline.Detector)
 	}
-	if change := r.MedianRuntimeMS/baseline.MedianRuntimeMS - 1; change > limit {
+	if change := r.MedianRuntimeMS/baseline.MedianRuntimeMS - 1; change > limit+1e-9 {
 		return upstream.Errorf(upstream.Conflict, "the median of %.2f ms is %.0f %% slower than the baseline's %.2f ms; %.0f %% is allowed",
 			r.MedianRuntimeMS, 100*change, baseline.MedianRuntimeMS, 100*limit)
 	}
