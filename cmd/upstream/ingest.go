@@ -142,7 +142,7 @@ func (*ingestCmd) tell(a *app, u upstream.Upload, rejects []upstream.Reject, don
 	}
 }
 
-// openHashed opens a file at its start, with the SHA-256 of its bytes.
+// openHashed opens a CSV file at its start, with the SHA-256 of its bytes.
 func openHashed(ctx context.Context, path string) (*os.File, string, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -154,6 +154,9 @@ func openHashed(ctx context.Context, path string) (*os.File, string, error) {
 	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() {
 		err = upstream.Errorf(upstream.Invalid, "%s is no regular file; save the data to a file first, it is read twice", path)
+	}
+	if err == nil { // what is no CSV is told before gigabytes of it are read
+		err = checkCSV(f, path)
 	}
 	sum := sha256.New()
 	if err == nil {
@@ -167,6 +170,15 @@ func openHashed(ctx context.Context, path string) (*os.File, string, error) {
 		return nil, "", err
 	}
 	return f, hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+// checkCSV reads the header of a file and goes back to its start.
+func checkCSV(f *os.File, path string) error {
+	if _, err := ingest.NewCSV(f, ingest.Options{FileHash: "not known yet"}); err != nil {
+		return upstream.Errorf(upstream.ErrorCode(err), "%s: %w", path, err)
+	}
+	_, err := f.Seek(0, io.SeekStart)
+	return err
 }
 
 // contextReader ends a long read with its context.

@@ -31,7 +31,7 @@ func (t *Tenant) Decisions(ctx context.Context, until upstream.Day, from From) (
 			return nil, err
 		}
 	}
-	b := &decisionsBuilder{until: int32(until), nodes: map[uint64]*nodePoints{}, first: math.MaxInt32}
+	b := &decisionsBuilder{until: int32(until), nodes: map[uint64]*nodePoints{}}
 	var out *upstream.Decisions
 	err := t.s.read(ctx, func(x tx) (err error) {
 		if from == FromClaims {
@@ -49,7 +49,23 @@ func (t *Tenant) Decisions(ctx context.Context, until upstream.Day, from From) (
 }
 
 func (t *Tenant) pointsFromRollups(x tx, b *decisionsBuilder) error {
-	err := x.query("SELECT period, cells FROM rollup_series WHERE customer_id = $1 AND period >= $2 AND period <= $3 ORDER BY period",
+	cells, _, _, err := t.segments(x, 1<<30)
+	if err != nil {
+		return err
+	}
+	waiting := seriesOf(cells)
+	// The arrays count back from until: bring it near to the data.
+	last, err := one(x, "SELECT COALESCE(MAX(period), -1) FROM rollup_series WHERE customer_id = $1 AND period <= $2", t.id, int64(b.until>>periodBits))
+	if err != nil {
+		return err
+	}
+	for _, p := range waiting {
+		if p.day <= b.until {
+			last = max(last, int64(p.day>>periodBits))
+		}
+	}
+	b.endWith(int32(last))
+	err = x.query("SELECT period, cells FROM rollup_series WHERE customer_id = $1 AND period >= $2 AND period <= $3 ORDER BY period",
 		[]any{t.id, int64((b.until - maxDecisionDays) >> periodBits), int64(b.until >> periodBits)}, func(r row) error {
 			return decodePoints(int32(r.int(0)), r.bytes(1), func(payer, group uint32) func(int32, pointSum) {
 				n := b.node(payer, group)
@@ -59,8 +75,7 @@ func (t *Tenant) pointsFromRollups(x tx, b *decisionsBuilder) error {
 	if err != nil {
 		return err
 	}
-	waiting, _, _, err := t.segments(x, 1<<30)
-	for _, p := range seriesOf(waiting) {
+	for _, p := range waiting {
 		b.add(b.node(p.payer, p.group), p.day, p.pointSum)
 	}
 	return err
@@ -71,6 +86,11 @@ func (t *Tenant) pointsFromClaims(x tx, b *decisionsBuilder) error {
 	if err := l.loadGroups(x); err != nil {
 		return err
 	}
+	last, err := one(x, "SELECT COALESCE(MAX(first_decided_date), 0) FROM claim WHERE customer_id = $1 AND first_decided_date <= $2 AND filing = 0 AND first_outcome IN (2, 3, 4)", t.id, int64(b.until))
+	if err != nil {
+		return err
+	}
+	b.endWith(int32(last >> periodBits))
 	return x.query("SELECT payer_id, code_id, submitted_date, first_decided_date, filing, first_outcome, allowed FROM claim WHERE customer_id = $1 AND first_decided_date <= $2",
 		[]any{t.id, int64(b.until)}, func(r row) error {
 			var c claimRow
@@ -87,8 +107,8 @@ func (t *Tenant) pointsFromClaims(x tx, b *decisionsBuilder) error {
 
 // decisionsBuilder spreads points over dense days.
 type decisionsBuilder struct {
-	until, first, last int32
-	nodes              map[uint64]*nodePoints
+	until int32
+	nodes map[uint64]*nodePoints
 }
 
 type nodePoints struct {
@@ -97,6 +117,12 @@ type nodePoints struct {
 	decided, denied []int32
 	allowed         []int64
 	decisions       int64
+}
+
+// endWith moves until down to the end of the last period that has decisions, as
+// the arrays of the nodes count back from it.
+func (b *decisionsBuilder) endWith(period int32) {
+	b.until = min(b.until, (period+1)<<periodBits-1)
 }
 
 func (b *decisionsBuilder) node(payer, group uint32) *nodePoints {
@@ -122,9 +148,6 @@ func (b *decisionsBuilder) add(n *nodePoints, day int32, s pointSum) {
 	n.denied[back] += int32(s.denied)
 	n.allowed[back] += s.allowed
 	n.decisions += s.decided
-	if s.decided != 0 {
-		b.first, b.last = min(b.first, day), max(b.last, day)
-	}
 }
 
 func grown[T any](s []T, n int) []T {
@@ -134,11 +157,11 @@ func grown[T any](s []T, n int) []T {
 // build turns the nodes into their final order and day range.
 func (b *decisionsBuilder) build(x tx, l *terms) (*upstream.Decisions, error) {
 	out := &upstream.Decisions{}
-	if b.last == 0 {
+	low, high := b.span()
+	if low > high {
 		return out, nil
 	}
-	out.From, out.To = upstream.Day(b.first), upstream.Day(b.last)
-	low, high := int(b.until-b.last), int(b.until-b.first) // offsets back from until
+	out.From, out.To = upstream.Day(b.until-int32(high)), upstream.Day(b.until-int32(low))
 	for _, n := range b.nodes {
 		if n.decisions == 0 {
 			continue
@@ -160,6 +183,24 @@ func (b *decisionsBuilder) build(x tx, l *terms) (*upstream.Decisions, error) {
 		return cmp.Or(cmp.Compare(a.Payer, b.Payer), cmp.Compare(a.CPTGroup, b.CPTGroup))
 	})
 	return out, nil
+}
+
+// span returns the last and the first day with a decision, counted back from
+// until. It looks at the sums: a correction takes decisions away again.
+func (b *decisionsBuilder) span() (low, high int) {
+	low, high = math.MaxInt, -1
+	for _, n := range b.nodes {
+		decided := func(v int32) bool { return v != 0 }
+		if i := slices.IndexFunc(n.decided, decided); i >= 0 {
+			low = min(low, i)
+		}
+		for i := len(n.decided) - 1; i > high; i-- {
+			if n.decided[i] != 0 {
+				high = i
+			}
+		}
+	}
+	return low, high
 }
 
 // forward reverses s[low..high] in place, so that the earliest day comes first.

@@ -160,7 +160,7 @@ func (t *postgresTx) insertClaims(rows []claimRow) ([]int, error) {
 		return nil, err
 	}
 	var taken []int
-	fresh := make([]claimRow, 0, len(rows)-len(known))
+	var fresh []claimRow
 	for i := range rows {
 		key := rows[i].key()
 		if known[key] {
