@@ -1,0 +1,87 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// commands are all there are, as they are typed.
+var commands = []string{
+	"", "demo", "ingest", "detect-drift", "customer", "customer create", "customer list", "rollup", "rollup verify", "rollup rebuild",
+	"migrate", "generate-synthetic-data", "benchmark-drift", "version",
+}
+
+func TestHelpOfEveryCommandIsTheGoldenFile(t *testing.T) {
+	t.Setenv("COLUMNS", "80") // kong breaks lines by it
+	w := inSQLite(t)
+	for _, command := range commands {
+		name := strings.ReplaceAll(strings.TrimSpace("upstream "+command), " ", "-")
+		t.Run(name, func(t *testing.T) {
+			got := w.run(append(strings.Fields(command), "--help")...)
+			if got.code != exitOK || got.stderr != "" {
+				t.Errorf("exit code %d: %s", got.code, got.stderr)
+			}
+			golden := filepath.Join("testdata", "help", name+".txt")
+			if *update {
+				if err := os.WriteFile(golden, []byte(got.stdout), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), got.stdout); diff != "" {
+				t.Errorf("the help has changed; `go test ./cmd/upstream -run Help -update` writes it anew (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestHelpNamesEveryCommandAndGivesAnExampleOfEach(t *testing.T) {
+	t.Setenv("COLUMNS", "80")
+	w := inSQLite(t)
+	top := w.must("--help")
+	for _, command := range commands {
+		help := w.must(append(strings.Fields(command), "--help")...)
+		if group := command == "" || command == "customer" || command == "rollup"; group {
+			contains(t, help, "Commands:")
+			continue
+		}
+		contains(t, top, "\n  "+command)
+		if !strings.Contains(help, "Example: upstream "+command) && !strings.Contains(help, "Examples: upstream "+command) {
+			t.Errorf("the help of %s has no example of it:\n%s", command, help)
+		}
+		// A sentence for a person, not only a list of options.
+		if about, _, _ := strings.Cut(help, "Example"); !strings.Contains(about, ".\n") {
+			t.Errorf("the help of %s says nothing in prose:\n%s", command, help)
+		}
+	}
+}
+
+func TestWithoutArgumentsTheHelpIsShown(t *testing.T) {
+	t.Setenv("COLUMNS", "80")
+	w := inSQLite(t)
+	if bare, asked := w.must(), w.must("--help"); bare != asked {
+		t.Errorf("without arguments:\n%s\nwith --help:\n%s", bare, asked)
+	}
+}
+
+func TestTheGuidesSpellingsAreAliases(t *testing.T) {
+	t.Setenv("COLUMNS", "80")
+	w := inSQLite(t)
+	for _, command := range []string{"generate-synthetic-data", "benchmark-drift", "detect-drift"} {
+		alias := strings.ReplaceAll(command, "-", "_")
+		if got, want := w.must(alias, "--help"), w.must(command, "--help"); got != want {
+			t.Errorf("%s --help is not that of %s:\n%s", alias, command, got)
+		}
+	}
+	w.must("customer", "create", "North")
+	contains(t, w.must("generate_synthetic_data", "--records", "2000", "--customer", "1", "--batch-size", "500"), "2,000 claims")
+	contains(t, w.must("detect_drift", "--customer", "1"), "as of")
+	contains(t, w.must("benchmark_drift", "--customer", "1", "--runs", "1"), "runtime")
+}
