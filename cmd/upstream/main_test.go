@@ -154,4 +154,6 @@ func contains(t testing.TB, text string, parts ...string) {
 }
 
 // sample is a file of the reader's own samples.
-func sample(name string) string { return filepath.Join("..", "..", "internal", "ingest", "testdata", name) }
+func sample(name string) string {
+	return filepath.Join("..", "..", "internal", "ingest", "testdata", name)
+}

@@ -1,0 +1,119 @@
+// Package e2e tests the built binary from outside, on real databases.
+package e2e
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"upstream/internal/pgtest"
+)
+
+var binary string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "upstream-e2e-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	binary = filepath.Join(dir, "upstream")
+	build := exec.Command("go", "build", "-o", binary, "upstream/cmd/upstream")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "%v\n%s", err, out)
+		os.Exit(1)
+	}
+	code := pgtest.Main(m)
+	os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// engines are the databases; postgres skips where there is none.
+var engines = []struct {
+	name string
+	url  func(testing.TB) string
+}{
+	{"sqlite", func(t testing.TB) string { return "sqlite:" + filepath.Join(t.TempDir(), "test.db") }},
+	{"postgres", pgtest.URL},
+}
+
+type result struct {
+	code           int
+	stdout, stderr string
+	peakBytes      int64
+}
+
+// command prepares the binary with a database and nothing else of the environment.
+func command(url string, args ...string) (*exec.Cmd, *bytes.Buffer, *bytes.Buffer) {
+	cmd := exec.Command(binary, args...)
+	cmd.Env = []string{"UPSTREAM_DATABASE=" + url, "HOME=/nonexistent"}
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	return cmd, &stdout, &stderr
+}
+
+// do runs the binary to its end.
+func do(t testing.TB, url string, args ...string) result {
+	t.Helper()
+	cmd, stdout, stderr := command(url, args...)
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	usage := cmd.ProcessState.SysUsage().(*syscall.Rusage)
+	return result{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String(), usage.Maxrss * 1024}
+}
+
+// must runs the binary, which has to succeed.
+func must(t testing.TB, url string, args ...string) string {
+	t.Helper()
+	r := do(t, url, args...)
+	if r.code != 0 {
+		t.Fatalf("upstream %s: exit %d\n%s%s", strings.Join(args, " "), r.code, r.stdout, r.stderr)
+	}
+	return r.stdout
+}
+
+// claims returns the number of claims that rollup verify has counted and found
+// equal to the rollups.
+func claims(t testing.TB, url string) int64 {
+	t.Helper()
+	out := must(t, url, "rollup", "verify", "--customer", "1")
+	found := regexp.MustCompile(`customer 1: ([0-9,]+) claims, .* all equal`).FindStringSubmatch(out)
+	if found == nil {
+		t.Fatalf("rollup verify says %q", out)
+	}
+	n, err := strconv.ParseInt(strings.ReplaceAll(found[1], ",", ""), 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// generatedCSV writes a file of synthetic claims in random order of their ids.
+func generatedCSV(t testing.TB, rows int, seed string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "claims-"+seed+".csv")
+	must(t, "sqlite:unused.db", "generate-synthetic-data", "--records", strconv.Itoa(rows), "--seed", seed, "--as-of", "2026-06-30", "--random-ids", "--format", "csv", "--output", path)
+	return path
+}
+
+// timed runs a command on a fresh database to learn how long it takes.
+func timed(t testing.TB, url string, args []string) time.Duration {
+	t.Helper()
+	must(t, url, "customer", "create", "A")
+	start := time.Now()
+	must(t, url, args...)
+	return time.Since(start)
+}
