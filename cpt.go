@@ -35,7 +35,7 @@ func IsProcedureCode(s string) bool {
 // that ships; a customer's own mapping comes before it. Families follow the
 // sections of the CPT code set, split where payers run separate policies.
 func CPTGroup(code string) string {
-	if len(code) != 5 {
+	if !IsProcedureCode(code) {
 		return OtherGroup
 	}
 	if c := code[0]; c >= 'A' && c <= 'V' {

@@ -12,11 +12,19 @@ type Day int32
 // MakeDay returns the Day of a civil date; out-of-range months and days
 // normalise as in time.Date.
 func MakeDay(year int, month time.Month, day int) Day {
-	return Day(time.Date(year, month, day, 0, 0, 0, 0, time.UTC).Unix() / 86400)
+	return DayOf(time.Date(year, month, day, 0, 0, 0, 0, time.UTC))
 }
 
 // DayOf returns the UTC calendar date of an instant.
-func DayOf(t time.Time) Day { return Day(t.UTC().Unix() / 86400) }
+func DayOf(t time.Time) Day {
+	const perDay = 24 * 60 * 60
+	seconds := t.Unix()
+	day := seconds / perDay
+	if seconds%perDay < 0 { // before 1970 division rounds the wrong way
+		day--
+	}
+	return Day(day)
+}
 
 // ParseDay reads YYYY-MM-DD.
 func ParseDay(s string) (Day, error) {
