@@ -50,11 +50,11 @@ func (c *demoCmd) run(a *app, s *store.Store) error {
 		return err
 	}
 	start := a.now()
-	u, err := a.generate(t, g, 1000)
+	u, added, err := a.generate(t, g, 1000)
 	if err != nil {
 		return err
 	}
-	if u.Inserted > 0 {
+	if added > 0 {
 		a.printf("%s claims of %s from %s to %s, %.1f s\n", thousands(u.Read), demoName, u.DateMin, u.DateMax, a.now().Sub(start).Seconds())
 	}
 	start = a.now()

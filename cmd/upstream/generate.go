@@ -68,19 +68,19 @@ func (c *generateCmd) Run(a *app) error {
 		return c.toFile(a, g, options.AsOf)
 	}
 	return a.withTenant(c.Customer, func(t *store.Tenant) error {
-		u, err := a.generate(t, g, c.BatchSize)
+		u, added, err := a.generate(t, g, c.BatchSize)
 		if err != nil {
 			if errors.Is(err, context.Canceled) {
 				a.notef("stopped: %s of %s claims are in whole batches in the database", thousands(u.Read), thousands(c.Records))
 			}
 			return err
 		}
-		if u.Inserted == 0 {
+		if added == 0 || u.Inserted == 0 {
 			a.printf("these %s claims are there already; another --seed makes others\n", thousands(u.Read))
 			return nil
 		}
-		seconds := a.now().Sub(start).Seconds()
-		a.printf("%s claims from %s to %s in %.1f s: %s rows/s\n", thousands(u.Read), u.DateMin, u.DateMax, seconds, thousands(int64(float64(u.Read)/seconds)))
+		seconds := max(a.now().Sub(start).Seconds(), 1e-3)
+		a.printf("%s claims from %s to %s in %.1f s: %s rows/s\n", thousands(added), u.DateMin, u.DateMax, seconds, thousands(int64(float64(added)/seconds)))
 		return nil
 	})
 }
@@ -119,16 +119,22 @@ func (a *app) writeTruth(path string, drifts []synth.Drift) error {
 }
 
 // generate loads a generator's claims as an upload known by their identity, so
-// that a rerun goes on and never doubles.
-func (a *app) generate(t *store.Tenant, g *synth.Generator, batch int) (upstream.Upload, error) {
+// that a rerun goes on and never doubles. added is how many of its rows this
+// call has loaded.
+func (a *app) generate(t *store.Tenant, g *synth.Generator, batch int) (u upstream.Upload, added int64, err error) {
 	sum := sha256.Sum256([]byte(g.Identity()))
+	identity := hex.EncodeToString(sum[:])
+	known, err := t.Upload(a, identity)
+	if err != nil && upstream.ErrorCode(err) != upstream.NotFound {
+		return known, 0, err
+	}
 	next := int64(0)
 	p := a.progress("generate", g.Records())
 	defer p.end()
 	// Whole batches, in transactions large enough to be fast.
 	rows := max(store.DefaultBatchRows/batch, 1) * batch
-	return t.Load(a, store.Source{
-		Filename: "synthetic", SHA256: hex.EncodeToString(sum[:]), FileDate: a.today(),
+	u, err = t.Load(a, store.Source{
+		Filename: "synthetic", SHA256: identity, FileDate: a.today(),
 		Next: func(c *upstream.Claim) (*upstream.Reject, error) {
 			if next == g.Records() {
 				return nil, io.EOF
@@ -139,6 +145,7 @@ func (a *app) generate(t *store.Tenant, g *synth.Generator, batch int) (upstream
 		},
 		Skip: func(n int64) error { next = n; return nil },
 	}, store.LoadOptions{BatchRows: rows, Progress: p.update, Now: a.now()})
+	return u, u.Read - known.Read, err
 }
 
 // claimWriter is what both file formats are.

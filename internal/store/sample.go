@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 
 	"upstream"
 )
@@ -20,12 +21,15 @@ func (t *Tenant) SampleClaims(ctx context.Context, payer, group string, first, l
 			return err
 		}
 		if group != "" {
-			if s.group, err = l.lookup(x, kindGroup, group); err != nil {
+			groupID, err := l.lookup(x, kindGroup, group)
+			if err != nil {
 				return err
 			}
+			s.codes = l.codesOf(groupID)
+			s.done = len(s.codes) == 0
 		}
 		for !s.done {
-			if err := s.page(x, t.id, l); err != nil {
+			if err := s.page(x, t.id); err != nil {
 				return err
 			}
 		}
@@ -37,25 +41,48 @@ func (t *Tenant) SampleClaims(ctx context.Context, payer, group string, first, l
 // denialScan walks a payer's denials back in time, a page at a time by key, so
 // that it reads little more than it returns.
 type denialScan struct {
-	payer, group, first int64
-	day, id             int64 // the last row seen
-	limit               int
-	found               []string
-	done                bool
+	payer, first int64
+	codes        []int64 // of the CPT group; nil for all
+	day, id      int64   // the last row seen
+	limit        int
+	found        []string
+	done         bool
 }
 
-const denialPage = 200
+// denialPage is a few more than the samples of an event: some rows are denials
+// only now, and not by their first decision.
+const denialPage = 16
 
-func (s *denialScan) page(x tx, customer int64, l *terms) error {
+// codesOf returns the codes of a CPT group, sorted.
+func (l *terms) codesOf(group int64) []int64 {
+	codes := []int64{}
+	for code, g := range l.groups {
+		if g == group {
+			codes = append(codes, code)
+		}
+	}
+	slices.Sort(codes)
+	return codes
+}
+
+func (s *denialScan) page(x tx, customer int64) error {
+	args := []any{customer, s.payer, s.first, s.day, s.id, denialPage}
+	ofGroup := ""
+	if s.codes != nil {
+		ofGroup = " AND code_id IN (" + placeholders(len(args)+1, len(s.codes)) + ")"
+		for _, code := range s.codes {
+			args = append(args, code)
+		}
+	}
 	rows := 0
-	err := x.query(`SELECT claim_id, code_id, filing, first_outcome, first_decided_date, decided_date, id FROM claim
-		WHERE customer_id = $1 AND payer_id = $2 AND outcome = 3 AND decided_date >= $3 AND (decided_date, id) < ($4, $5)
-		ORDER BY decided_date DESC, id DESC LIMIT 200`,
-		[]any{customer, s.payer, s.first, s.day, s.id}, func(r row) error {
+	err := x.query(`SELECT claim_id, filing, first_outcome, first_decided_date, decided_date, id FROM claim
+		WHERE customer_id = $1 AND payer_id = $2 AND outcome = 3 AND decided_date >= $3 AND (decided_date, id) < ($4, $5)`+ofGroup+`
+		ORDER BY decided_date DESC, id DESC LIMIT $6`,
+		args, func(r row) error {
 			rows++
-			s.day, s.id = r.int(5), r.int(6)
-			denial := upstream.IsDenial(upstream.Filing(r.int(2)), upstream.Outcome(r.int(3))) && r.int(4) >= s.first
-			if denial && (s.group == 0 || l.groups[r.int(1)] == s.group) && len(s.found) < s.limit {
+			s.day, s.id = r.int(4), r.int(5)
+			denial := upstream.IsDenial(upstream.Filing(r.int(1)), upstream.Outcome(r.int(2))) && r.int(3) >= s.first
+			if denial && len(s.found) < s.limit {
 				s.found = append(s.found, r.text(0))
 			}
 			return nil
