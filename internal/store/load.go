@@ -118,9 +118,10 @@ func (l *loader) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	batches, free := make(chan batch), make(chan batch, 2)
 	var read error
+	done := l.checkpoint // it moves on while the reader runs
 	go func() {
 		defer close(batches)
-		read = l.read(ctx, batches, free)
+		read = l.read(ctx, done, batches, free)
 	}()
 	var err error
 	for b := range batches {
@@ -144,14 +145,14 @@ func (l *loader) run(ctx context.Context) error {
 	return err
 }
 
-// read fills batches from the row after the checkpoint to the end.
-func (l *loader) read(ctx context.Context, batches chan<- batch, free <-chan batch) error {
+// read fills batches from the row after done to the end.
+func (l *loader) read(ctx context.Context, done int64, batches chan<- batch, free <-chan batch) error {
 	row := int64(0)
-	if l.checkpoint > 0 && l.src.Skip != nil {
-		if err := l.src.Skip(l.checkpoint); err != nil {
+	if done > 0 && l.src.Skip != nil {
+		if err := l.src.Skip(done); err != nil {
 			return err
 		}
-		row = l.checkpoint
+		row = done
 	}
 	var spare upstream.Claim
 	for ended := false; !ended; {
@@ -171,7 +172,7 @@ func (l *loader) read(ctx context.Context, batches chan<- batch, free <-chan bat
 			if err != nil {
 				return err
 			}
-			if row++; row <= l.checkpoint {
+			if row++; row <= done {
 				continue
 			}
 			b.last = row
