@@ -137,7 +137,7 @@ func launch(initdb, postgres string) error {
 	server.stop = func() {
 		_ = cmd.Process.Signal(syscall.SIGINT) // fast shutdown
 		_ = cmd.Wait()
-		os.RemoveAll(dir)
+		_ = os.RemoveAll(dir)
 	}
 	return ready()
 }
