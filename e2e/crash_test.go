@@ -24,45 +24,56 @@ func kill(t *testing.T, url string, signal syscall.Signal, after time.Duration, 
 	return result{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String(), 0}, err != nil
 }
 
+// kills is how often a test kills: few times with -short.
 func kills(full int) int {
 	if testing.Short() {
-		return 3
+		return 2
 	}
 	return full
 }
 
-// Whenever a load is killed, the rollups equal the claims, and the same command
-// again ends with every claim there once.
+// Whenever a load is killed, the rollups equal the claims, what was there stays,
+// and the same command again ends with every claim there once. The loads have 20
+// transactions, so that kills also meet the folding of rollups between them.
 func TestKilledLoadLosesAndDoublesNothing(t *testing.T) {
-	const rows = 60_000
-	file := generatedCSV(t, rows, "7")
-	loads := map[string][]string{
-		"ingest":   {"ingest", "--customer", "1", file},
-		"generate": {"generate-synthetic-data", "--customer", "1", "--records", strconv.Itoa(rows), "--as-of", "2026-06-30"},
+	const rows, batch = 200_000, 10_000
+	loads := []struct {
+		name string
+		args []string
+	}{
+		{"ingest", []string{"ingest", "--customer", "1", generatedCSV(t, rows, "7")}},
+		{"generate", []string{"generate-synthetic-data", "--customer", "1", "--records", strconv.Itoa(rows), "--as-of", "2026-06-30"}},
 	}
+	rounds := map[string]int{"sqlite": 8, "postgres": 3} // of two kills each
 	for _, engine := range engines {
-		for name, args := range loads {
-			t.Run(engine.name+"/"+name, func(t *testing.T) {
-				whole := timed(t, engine.url(t), args)
-				random := rand.New(rand.NewPCG(1, uint64(len(name))))
-				interrupted := 0
-				for range kills(12) {
+		for i, load := range loads {
+			t.Run(engine.name+"/"+load.name, func(t *testing.T) {
+				whole := timed(t, engine.url(t), load.args)
+				random := rand.New(rand.NewPCG(1, uint64(i)))
+				interrupted, amid := 0, 0
+				for range kills(rounds[engine.name]) {
 					url := engine.url(t)
 					must(t, url, "customer", "create", "A")
+					kept := int64(0)
 					for range 2 { // killed, and killed again while it goes on
-						if _, killed := kill(t, url, syscall.SIGKILL, time.Duration(random.Float64()*float64(whole)), args...); killed {
+						if _, killed := kill(t, url, syscall.SIGKILL, time.Duration(random.Float64()*float64(whole)), load.args...); killed {
 							interrupted++
 						}
-						if n := claims(t, url); n > rows {
-							t.Fatalf("%d claims after a kill", n)
+						n := claims(t, url)
+						if n < kept || n > rows || n%batch != 0 {
+							t.Fatalf("%d claims after a kill, %d before it; want whole batches", n, kept)
+						}
+						if kept = n; 0 < n && n < rows {
+							amid++
 						}
 					}
-					must(t, url, args...)
+					must(t, url, load.args...)
 					if n := claims(t, url); n != rows {
 						t.Fatalf("%d claims at the end, want %d", n, rows)
 					}
 				}
-				if interrupted == 0 {
+				t.Logf("%d kills, %d of them left a part of the claims; the whole takes %v", interrupted, amid, whole.Round(time.Millisecond))
+				if interrupted == 0 || amid == 0 {
 					t.Error("no kill came in time: nothing was tested")
 				}
 			})
@@ -73,14 +84,26 @@ func TestKilledLoadLosesAndDoublesNothing(t *testing.T) {
 func TestKilledMigrationIsMadeWhole(t *testing.T) {
 	for _, engine := range engines {
 		t.Run(engine.name, func(t *testing.T) {
+			first := engine.url(t)
+			start := time.Now()
+			must(t, first, "migrate")
+			whole := time.Since(start)
 			random := rand.New(rand.NewPCG(2, 2))
-			for range kills(15) {
+			interrupted := 0
+			for range kills(25) {
 				url := engine.url(t)
-				kill(t, url, syscall.SIGKILL, time.Duration(random.IntN(40))*time.Millisecond, "migrate")
+				if _, killed := kill(t, url, syscall.SIGKILL, time.Duration(random.Float64()*float64(whole)), "migrate"); killed {
+					interrupted++
+				}
 				if out := must(t, url, "migrate"); !strings.Contains(out, "schema version") {
 					t.Fatalf("migrate says %q", out)
 				}
 				must(t, url, "customer", "create", "A")
+				must(t, url, "rollup", "verify")
+			}
+			t.Logf("%d kills; the whole takes %v", interrupted, whole.Round(time.Millisecond))
+			if interrupted == 0 {
+				t.Error("no kill came in time: nothing was tested")
 			}
 		})
 	}
@@ -108,35 +131,50 @@ func TestInterruptKeepsWholeBatchesAndTheRerunGoesOn(t *testing.T) {
 	}
 }
 
-func TestTwoProcessesShareOneFile(t *testing.T) {
+func TestTwoProcessesLoadAtOnce(t *testing.T) {
 	const rows = 30_000
 	one, two := generatedCSV(t, rows, "1"), generatedCSV(t, rows, "2")
-	tests := map[string]struct {
+	tests := []struct {
+		name  string
 		files []string
 		want  int64
 	}{
-		"different files": {[]string{one, two}, 2 * rows},
-		"the same file":   {[]string{one, one}, rows},
+		{"different files", []string{one, two}, 2 * rows},
+		{"the same file", []string{one, one}, rows},
 	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			url := engines[0].url(t)
-			must(t, url, "customer", "create", "A")
-			ended := make(chan result)
-			for _, file := range test.files {
-				go func() { ended <- do(t, url, "ingest", "--customer", "1", file) }()
-			}
-			for range test.files {
-				r := <-ended
-				// Of two that load the same bytes at once one may be told to wait.
-				conflict := name == "the same file" && strings.Contains(r.stderr, "another process is loading the same file")
-				if r.code != 0 && !conflict {
-					t.Errorf("exit %d: %s", r.code, r.stderr)
+	for _, engine := range engines {
+		for _, test := range tests {
+			t.Run(engine.name+"/"+test.name, func(t *testing.T) {
+				url := engine.url(t)
+				must(t, url, "customer", "create", "A")
+				ended := make(chan result)
+				for _, file := range test.files {
+					go func() {
+						cmd, stdout, stderr := command(url, "ingest", "--customer", "1", file)
+						_ = cmd.Run() // the exit code tells
+						ended <- result{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String(), 0}
+					}()
 				}
-			}
-			if n := claims(t, url); n != test.want {
-				t.Errorf("%d claims, want %d", n, test.want)
-			}
-		})
+				succeeded := 0
+				for range test.files {
+					r := <-ended
+					// Of two that load the same bytes at once one may be told to wait.
+					conflict := test.name == "the same file" && strings.HasPrefix(r.stderr, "upstream: another process is loading the same file; wait until it has finished")
+					if r.code == 0 {
+						succeeded++
+					} else if !conflict {
+						t.Errorf("exit %d: %s", r.code, r.stderr)
+					}
+				}
+				if n := claims(t, url); n != test.want || succeeded == 0 {
+					t.Errorf("%d claims by %d processes, want %d", n, succeeded, test.want)
+				}
+				for _, file := range test.files { // nothing is left to do
+					if out := must(t, url, "ingest", "--customer", "1", file); !strings.Contains(out, " 0 inserted, 0 updated, 30,000 unchanged, 0 rejected (loaded before)") {
+						t.Errorf("loaded again: %s", out)
+					}
+				}
+			})
+		}
 	}
 }

@@ -101,11 +101,11 @@ func claims(t testing.TB, url string) int64 {
 	return n
 }
 
-// generatedCSV writes a file of synthetic claims in random order of their ids.
+// generatedCSV writes a file of synthetic claims.
 func generatedCSV(t testing.TB, rows int, seed string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "claims-"+seed+".csv")
-	must(t, "sqlite:unused.db", "generate-synthetic-data", "--records", strconv.Itoa(rows), "--seed", seed, "--as-of", "2026-06-30", "--random-ids", "--format", "csv", "--output", path)
+	must(t, "sqlite:unused.db", "generate-synthetic-data", "--records", strconv.Itoa(rows), "--seed", seed, "--as-of", "2026-06-30", "--format", "csv", "--output", path)
 	return path
 }
 

@@ -191,7 +191,15 @@ func headline(e upstream.DriftEvent) string {
 
 func evidence(e upstream.DriftEvent) string {
 	return fmt.Sprintf("change between %s and %s, known %s; %s claims against %s; ln evidence %.1f, %s sure",
-		e.ChangeDateLow, e.ChangeDateHigh, e.KnownAt, thousands(e.CurrentN), thousands(e.BaselineN), e.LnEvidence, percent(e.Confidence))
+		e.ChangeDateLow, e.ChangeDateHigh, e.KnownAt, thousands(e.CurrentN), thousands(e.BaselineN), e.LnEvidence, sureness(e.Confidence))
+}
+
+// sureness never says 100 %: nothing here is certain.
+func sureness(p float64) string {
+	if p > .999 {
+		return "over 99.9 %"
+	}
+	return percent(p)
 }
 
 func percent(v float64) string { return fmt.Sprintf("%.1f %%", 100*v) }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"upstream"
 	"upstream/internal/ingest"
@@ -115,6 +116,9 @@ func (c *ingestCmd) one(a *app, t *store.Tenant, path string, fileDate upstream.
 	}
 	if !c.JSON {
 		c.tell(a, u, rejects, done)
+	}
+	if u.Updated > 0 && !slices.ContainsFunc(reader.Columns(), func(c ingest.Column) bool { return c.Field == "line" }) {
+		a.notef("%s has no column for the line of a claim: rows of one claim number were taken for one claim", path)
 	}
 	if u.Read == u.Rejected {
 		return upstream.Errorf(upstream.Invalid, "%s holds no usable row: %d read, %d rejected; see the reasons above and correct the file", path, u.Read, u.Rejected)
