@@ -3,10 +3,12 @@ package e2e
 import (
 	"bytes"
 	"encoding/json"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // file writes a test file.
@@ -17,6 +19,15 @@ func file(t *testing.T, name string, content []byte) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// noise makes bytes of no meaning, the same each time.
+func noise(n int) []byte {
+	random, b := rand.New(rand.NewPCG(3, 3)), make([]byte, n)
+	for i := range b {
+		b[i] = byte(random.Uint32())
+	}
+	return b
 }
 
 const header = "claim_id,payer,cpt,date_of_service,date submitted,date decided,claim status,billed,allowed,paid\n"
@@ -56,7 +67,10 @@ func TestMistakesGetOneLineThatHelps(t *testing.T) {
 		{"not a database", "sqlite:" + text, []string{"migrate"}, []string{"not an Upstream database"}},
 		{"no PostgreSQL there", "postgres://a:secret@127.0.0.1:1/x", []string{"migrate"}, []string{"can't reach PostgreSQL"}},
 		{"empty file", url, ingest(file(t, "e.csv", nil)), []string{"empty"}},
-		{"a workbook", url, ingest(file(t, "x.csv", []byte("PK\x03\x04xl/workbook.xml"))), []string{"CSV"}},
+		{"a workbook", url, ingest(file(t, "x.csv", []byte("PK\x03\x04xl/workbook.xml"))), []string{"XLSX workbook", "save it as CSV"}},
+		{"a ZIP archive", url, ingest(file(t, "z.csv", []byte("PK\x03\x04\x14\x00claims.csv"))), []string{"ZIP archive", "unpack it"}},
+		{"a program", url, ingest(binary), []string{"binary file", "export the claims as CSV"}},
+		{"noise", url, ingest(file(t, "n.csv", noise(50_000))), []string{"n.csv"}},
 		{"a PDF", url, ingest(file(t, "p.csv", []byte("%PDF-1.7\n..."))), []string{"PDF"}},
 		{"compressed", url, ingest(file(t, "g.csv", []byte("\x1f\x8b\x08\x00\x00"))), []string{"gzip"}},
 		{"no known header", url, ingest(file(t, "h.csv", []byte("a,b,c\n1,2,3\n"))), []string{"payer"}},
@@ -82,7 +96,11 @@ func TestMistakesGetOneLineThatHelps(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
+			start := time.Now()
 			r := do(t, test.url, test.args...)
+			if took := time.Since(start); took > 3*time.Second {
+				t.Errorf("it takes %v to find the mistake", took)
+			}
 			lines := strings.Split(strings.TrimSuffix(r.stderr, "\n"), "\n")
 			if r.code == 0 || len(lines) != 1 || !strings.HasPrefix(lines[0], "upstream: ") {
 				t.Errorf("exit %d, want one line that begins with upstream:\n%s", r.code, r.stderr)

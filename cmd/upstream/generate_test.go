@@ -179,24 +179,23 @@ func TestGenerateThatCannotBeDoneSaysWhatToDo(t *testing.T) {
 	contains(t, w.must("rollup", "verify"), "0 claims")
 }
 
-// stopAfter ends a context after it has been asked often enough, which stops a
-// load at the same place each time, whatever the machine's speed.
+// stopAfter stops a command at its writes'th write, which is the same place each
+// time, whatever the machine's speed.
 type stopAfter struct {
-	context.Context
-	cancel context.CancelFunc
-	asked  int
+	stop   context.CancelFunc
+	writes int
 }
 
 func (s *stopAfter) Write(p []byte) (int, error) {
-	if s.asked--; s.asked == 0 {
-		s.cancel()
+	if s.writes--; s.writes == 0 {
+		s.stop()
 	}
 	return len(p), nil
 }
 
 func TestStoppedFileSaysHowMuchIsWritten(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
-	out := &stopAfter{ctx, cancel, 2}
+	out := &stopAfter{cancel, 2}
 	var notes strings.Builder
 	code := run(ctx, generate("--records", "1000000", "--format", "csv", "--output", "-"), environment{stdout: out, stderr: &notes})
 	if code != exitInterrupted {
