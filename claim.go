@@ -135,8 +135,17 @@ func (a stamp) newerThan(b stamp) bool {
 // decision the earliest seen, so late and repeated files end in the same claim
 // in whichever order they arrive. knownFile and newFile are the dates of the
 // files the two states came from. Descriptive fields the newer state leaves
-// empty keep what was known.
+// empty keep what was known, and the claim was submitted when it first was.
+// What the primary payer says stands alone: a secondary payer's word on the same
+// line neither replaces it nor is its first decision.
 func Merge(known, incoming Claim, knownFile, newFile Day) (Claim, bool) {
+	if known.Filing != incoming.Filing {
+		if incoming.Filing > known.Filing {
+			return known, false
+		}
+		incoming.ID = known.ID
+		return incoming, true
+	}
 	newer := stamp{incoming.DecidedDate, newFile, incoming.Upload, incoming.Row}.
 		newerThan(stamp{known.DecidedDate, knownFile, known.Upload, known.Row})
 	out, other := known, incoming
@@ -150,6 +159,9 @@ func Merge(known, incoming Claim, knownFile, newFile Day) (Claim, bool) {
 	fill(&out.PayerControlNumber, other.PayerControlNumber)
 	fill(&out.ServiceDate, other.ServiceDate)
 	fill(&out.ReceivedDate, other.ReceivedDate)
+	// A resubmission under the same number must not move the submission behind
+	// the first decision.
+	out.SubmittedDate = min(known.SubmittedDate, incoming.SubmittedDate)
 	out.FirstDecidedDate, out.FirstOutcome = known.FirstDecidedDate, known.FirstOutcome
 	if earlierFirst(incoming, known) {
 		out.FirstDecidedDate, out.FirstOutcome = incoming.FirstDecidedDate, incoming.FirstOutcome

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"upstream"
@@ -75,8 +76,16 @@ What to try next (customer %d, in %s):
   upstream benchmark-drift --customer %d                  how fast detection is
   upstream rollup verify                                 the rollups equal the claims
   upstream customer create "My practice", then upstream ingest --customer ID FILE.csv
-`, customer.ID, a.database, customer.ID, customer.ID, customer.ID)
+`, customer.ID, databaseName(a.database), customer.ID, customer.ID, customer.ID)
 	return nil
+}
+
+// databaseName tells where the data is without the password of a URL.
+func databaseName(url string) string {
+	if strings.HasPrefix(url, "sqlite:") {
+		return url
+	}
+	return "PostgreSQL"
 }
 
 // customer finds the demo customer or makes it. The demo's year ends on the day

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"hash"
 	"io"
 	"os"
 	"path/filepath"
@@ -86,7 +87,7 @@ func (c *ingestCmd) one(a *app, t *store.Tenant, path string, fileDate upstream.
 		return err
 	}
 	defer f.Close()
-	reader, err := ingest.NewCSV(f, ingest.Options{FileHash: sum})
+	reader, err := ingest.NewCSV(&sameBytes{f: f, sum: sha256.New(), want: sum}, ingest.Options{FileHash: sum})
 	if err != nil {
 		return upstream.Errorf(upstream.ErrorCode(err), "%s: %w", path, err)
 	}
@@ -183,6 +184,24 @@ func checkCSV(f *os.File, path string) error {
 	}
 	_, err := f.Seek(0, io.SeekStart)
 	return err
+}
+
+// sameBytes reads a file again and fails at its end when it is no longer the one
+// that was hashed: an export still being written would be loaded under a hash
+// that is not its own, and counted twice the next time.
+type sameBytes struct {
+	f    *os.File
+	sum  hash.Hash
+	want string
+}
+
+func (r *sameBytes) Read(p []byte) (int, error) {
+	n, err := r.f.Read(p)
+	r.sum.Write(p[:n])
+	if errors.Is(err, io.EOF) && hex.EncodeToString(r.sum.Sum(nil)) != r.want {
+		return n, upstream.Errorf(upstream.Invalid, "the file changed while it was read; wait until it is written whole and load it again")
+	}
+	return n, err
 }
 
 // contextReader ends a long read with its context.

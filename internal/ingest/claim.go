@@ -63,7 +63,11 @@ func (r *CSVReader) settle(c *upstream.Claim, said upstream.Outcome) {
 	case said != upstream.Pending && c.DecidedDate < c.SubmittedDate:
 		r.fail(r.name(decided), classDate, "decided before it was submitted")
 	}
-	c.Outcome = upstream.Settle(said, c.Billed, c.Paid, c.CARC)
+	carc := c.CARC
+	if !r.layout.has(paid) && (said == upstream.Paid || said == upstream.Adjusted) {
+		carc = "" // an amount that is not given is not zero: the word holds
+	}
+	c.Outcome = upstream.Settle(said, c.Billed, c.Paid, carc)
 	c.FirstOutcome, c.FirstDecidedDate = c.Outcome, c.DecidedDate
 }
 

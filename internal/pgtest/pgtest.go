@@ -3,9 +3,11 @@
 package pgtest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
+	"net/url"
 	"os"
 	"os/exec"
 	"os/user"
@@ -13,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -32,37 +35,51 @@ func Missing(t testing.TB, what string) {
 	t.Skipf("SKIPPED, NOT TESTED: %s is missing", what)
 }
 
+// The variables that choose the server: the URL of one that runs already, or
+// "on" to have our own one flush to disk, as a benchmark wants it.
+const (
+	serverVariable = "UPSTREAM_TEST_POSTGRES"
+	fsyncVariable  = "UPSTREAM_TEST_POSTGRES_FSYNC"
+)
+
 var server struct {
 	once    sync.Once
-	url     string // without a database
+	url     string
 	problem string
 	stop    func()
-	count   int
-	mu      sync.Mutex
+	count   atomic.Int64
 }
 
 // URL returns the address of a fresh, empty database that is dropped with the
-// test. The server is the one of UPSTREAM_TEST_POSTGRES, or one of our own.
+// test. The server is the one of UPSTREAM_TEST_POSTGRES, whose user must be allowed
+// to create databases, or one of our own.
 func URL(t testing.TB) string {
 	t.Helper()
 	server.once.Do(start)
 	if server.problem != "" {
 		Missing(t, "PostgreSQL ("+server.problem+"; scripts/install-test-tools.sh installs it)")
 	}
-	server.mu.Lock()
-	server.count++
-	name := fmt.Sprintf("upstream_test_%d_%d", os.Getpid(), server.count)
-	server.mu.Unlock()
+	name := fmt.Sprintf("upstream_test_%d_%d", os.Getpid(), server.count.Add(1))
 	execute(t, "CREATE DATABASE "+name)
 	t.Cleanup(func() { execute(t, "DROP DATABASE "+name+" WITH (FORCE)") })
-	return server.url + "/" + name
+	return withDatabase(server.url, name)
+}
+
+// withDatabase replaces the database of a URL and keeps everything else of it.
+func withDatabase(server, name string) string {
+	u, err := url.Parse(server)
+	if err != nil {
+		return server // connecting says what is wrong with it
+	}
+	u.Path = "/" + name
+	return u.String()
 }
 
 func execute(t testing.TB, sql string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	c, err := pgx.Connect(ctx, server.url+"/postgres")
+	c, err := pgx.Connect(ctx, withDatabase(server.url, "postgres"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,8 +99,7 @@ func Main(m *testing.M) int {
 }
 
 func start() {
-	if url := os.Getenv("UPSTREAM_TEST_POSTGRES"); url != "" {
-		server.url = url
+	if server.url = os.Getenv(serverVariable); server.url != "" {
 		return
 	}
 	initdb, postgres := binary("initdb"), binary("postgres")
@@ -113,6 +129,7 @@ func launch(initdb, postgres string) error {
 	if err != nil {
 		return err
 	}
+	server.stop = func() { _ = os.RemoveAll(dir) }
 	attributes, err := unprivileged(dir)
 	if err != nil {
 		return err
@@ -128,12 +145,13 @@ func launch(initdb, postgres string) error {
 		return err
 	}
 	// A crash of the machine may lose a test's data; a crash of a client never does.
-	cmd = exec.Command(postgres, "-D", data, "-p", strconv.Itoa(port), "-k", dir, "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "max_connections=200")
+	fsync := cmp.Or(os.Getenv(fsyncVariable), "off")
+	cmd = exec.Command(postgres, "-D", data, "-p", strconv.Itoa(port), "-k", dir, "-c", "listen_addresses=127.0.0.1", "-c", "fsync="+fsync, "-c", "max_connections=200")
 	cmd.SysProcAttr, cmd.Dir = attributes, dir
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	server.url = fmt.Sprintf("postgres://upstream@127.0.0.1:%d", port)
+	server.url = fmt.Sprintf("postgres://upstream@127.0.0.1:%d/postgres", port)
 	server.stop = func() {
 		_ = cmd.Process.Signal(syscall.SIGINT) // fast shutdown
 		_ = cmd.Wait()
@@ -173,7 +191,7 @@ func ready() error {
 	for range 300 {
 		var c *pgx.Conn
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-		if c, err = pgx.Connect(ctx, server.url+"/postgres"); err == nil {
+		if c, err = pgx.Connect(ctx, server.url); err == nil {
 			err = c.Close(ctx)
 			cancel()
 			return err

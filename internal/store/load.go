@@ -305,7 +305,10 @@ func (l *loader) finish(cause error) error {
 		status, text = upstream.UploadFailed, cause.Error()
 	}
 	err := l.t.s.write(ctx, l.t.id, func(t tx) error {
-		if _, err := t.exec("UPDATE upload SET status = $1, error = $2 WHERE customer_id = $3 AND id = $4", string(status), text, l.t.id, l.upload.ID); err != nil {
+		// Another process may have gone on from here, even to the end.
+		_, err := t.exec("UPDATE upload SET status = $1, error = $2 WHERE customer_id = $3 AND id = $4 AND checkpoint = $5 AND status <> $6",
+			string(status), text, l.t.id, l.upload.ID, l.checkpoint, string(upstream.UploadSuccess))
+		if err != nil {
 			return err
 		}
 		return t.query("SELECT "+uploadColumns+" FROM upload WHERE customer_id = $1 AND id = $2", []any{l.t.id, l.upload.ID}, func(r row) error {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+	"pgregory.net/rapid"
 	"upstream"
 	"upstream/internal/pgtest"
 )
@@ -58,7 +59,7 @@ func open(t testing.TB, url string) *Store {
 }
 
 // customer makes a customer and returns its door.
-func customer(t testing.TB, s *Store, name string) *Tenant {
+func customer(t rapid.TB, s *Store, name string) *Tenant {
 	t.Helper()
 	c, err := s.CreateCustomer(context.Background(), name, now)
 	if err != nil {
@@ -69,6 +70,21 @@ func customer(t testing.TB, s *Store, name string) *Tenant {
 		t.Fatal(err)
 	}
 	return tenant
+}
+
+// damage runs one statement on a customer's data, behind the store's back.
+func damage(t rapid.TB, tenant *Tenant, sql string) {
+	t.Helper()
+	err := tenant.s.write(context.Background(), tenant.id, func(x tx) error {
+		n, err := x.exec(sql, tenant.id)
+		if err == nil && n == 0 {
+			err = fmt.Errorf("%s damaged nothing", sql)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // source makes a file of claims; its name is its identity.
@@ -87,7 +103,7 @@ func source(name string, claims ...upstream.Claim) Source {
 	}
 }
 
-func load(t testing.TB, tenant *Tenant, src Source, batch int) upstream.Upload {
+func load(t rapid.TB, tenant *Tenant, src Source, batch int) upstream.Upload {
 	t.Helper()
 	u, err := tenant.Load(context.Background(), src, LoadOptions{BatchRows: batch, Now: now})
 	if err != nil {
@@ -117,7 +133,7 @@ func pending(id string, day upstream.Day) upstream.Claim {
 
 // stored reads a customer's claims by key, without what depends on the order of
 // loading: the number in the customer.
-func stored(t testing.TB, tenant *Tenant) map[claimKey]upstream.Claim {
+func stored(t rapid.TB, tenant *Tenant) map[claimKey]upstream.Claim {
 	t.Helper()
 	out := map[claimKey]upstream.Claim{}
 	err := tenant.s.read(context.Background(), func(x tx) error {
@@ -146,7 +162,7 @@ func stored(t testing.TB, tenant *Tenant) map[claimKey]upstream.Claim {
 }
 
 // consistent fails the test unless the rollups equal the claims.
-func consistent(t testing.TB, tenant *Tenant) {
+func consistent(t rapid.TB, tenant *Tenant) {
 	t.Helper()
 	check, err := tenant.VerifyRollup(context.Background())
 	if err != nil || !check.OK() {

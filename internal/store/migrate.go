@@ -72,7 +72,7 @@ func (s *Store) migrate(ctx context.Context) error {
 }
 
 func checkMigration(all []migration, version int64, name, checksum string) error {
-	if version > int64(len(all)) {
+	if version < 1 || version > int64(len(all)) {
 		return upstream.Errorf(upstream.Conflict, "the database was made by a newer upstream (migration %s); run that version or a later one", name)
 	}
 	if m := all[version-1]; m.checksum != checksum {

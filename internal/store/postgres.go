@@ -27,6 +27,12 @@ func openPostgres(ctx context.Context, url string) (engine, error) {
 		// The parse error quotes the URL, which may hold a password.
 		return nil, upstream.Errorf(upstream.Invalid, "the database URL can't be read; write it as postgres://user:password@host:5432/name")
 	}
+	switch config.ConnConfig.DefaultQueryExecMode {
+	case pgx.QueryExecModeSimpleProtocol, pgx.QueryExecModeExec:
+		// These answer in text; rows are read in the binary format. This one
+		// also keeps no prepared statements, which is what poolers need.
+		config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeDescribeExec
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, postgresError(err)
@@ -34,6 +40,9 @@ func openPostgres(ctx context.Context, url string) (engine, error) {
 	e := &postgresEngine{pool}
 	if err := pool.Ping(ctx); err != nil {
 		pool.Close()
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
 		return nil, postgresError(err)
 	}
 	return e, nil
@@ -52,7 +61,7 @@ func (e *postgresEngine) read(ctx context.Context, f func(tx) error) error {
 }
 
 func (e *postgresEngine) write(ctx context.Context, customer int64, f func(tx) error) error {
-	return e.in(ctx, pgx.TxOptions{}, "SELECT pg_advisory_xact_lock($1)", customer, f)
+	return e.in(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, "SELECT pg_advisory_xact_lock($1)", customer, f)
 }
 
 func (e *postgresEngine) migrate(ctx context.Context, f func(tx) error) error {
@@ -68,7 +77,7 @@ func (e *postgresEngine) in(ctx context.Context, options pgx.TxOptions, lock str
 		}
 		return f(&postgresTx{ctx, p})
 	})
-	if ctx.Err() != nil {
+	if err != nil && ctx.Err() != nil {
 		return ctx.Err()
 	}
 	return postgresError(err)

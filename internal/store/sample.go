@@ -50,7 +50,7 @@ type denialScan struct {
 }
 
 // denialPage is a few more than the samples of an event: some rows are denials
-// only now, and not by their first decision.
+// of a secondary payer.
 const denialPage = 16
 
 // codesOf returns the codes of a CPT group, sorted.
@@ -75,13 +75,13 @@ func (s *denialScan) page(x tx, customer int64) error {
 		}
 	}
 	rows := 0
-	err := x.query(`SELECT claim_id, filing, first_outcome, first_decided_date, decided_date, id FROM claim
-		WHERE customer_id = $1 AND payer_id = $2 AND outcome = 3 AND decided_date >= $3 AND (decided_date, id) < ($4, $5)`+ofGroup+`
-		ORDER BY decided_date DESC, id DESC LIMIT $6`,
+	err := x.query(`SELECT claim_id, filing, first_outcome, first_decided_date, id FROM claim
+		WHERE customer_id = $1 AND payer_id = $2 AND first_outcome = 3 AND first_decided_date >= $3 AND (first_decided_date, id) < ($4, $5)`+ofGroup+`
+		ORDER BY first_decided_date DESC, id DESC LIMIT $6`,
 		args, func(r row) error {
 			rows++
-			s.day, s.id = r.int(4), r.int(5)
-			denial := upstream.IsDenial(upstream.Filing(r.int(1)), upstream.Outcome(r.int(2))) && r.int(3) >= s.first
+			s.day, s.id = r.int(3), r.int(4)
+			denial := upstream.IsDenial(upstream.Filing(r.int(1)), upstream.Outcome(r.int(2)))
 			if denial && len(s.found) < s.limit {
 				s.found = append(s.found, r.text(0))
 			}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"upstream"
@@ -107,9 +108,22 @@ func (l *terms) loadGroups(x tx) error {
 	for code, text := range l.values[kindCode] {
 		id, ok := l.ids[kindGroup][upstream.CPTGroup(text)]
 		if !ok {
-			return upstream.Errorf(upstream.Corrupt, "the dictionary of customer %d lacks a CPT group its claims use; restore the database from a backup", l.customer)
+			return upstream.Errorf(upstream.Corrupt, "the table of CPT groups has changed since the rollups of customer %d were made; `upstream rollup rebuild --customer %d` makes them again", l.customer, l.customer)
 		}
 		l.groups[code] = id
+	}
+	return nil
+}
+
+// makeGroups makes the groups that stored codes have by now.
+func (l *terms) makeGroups(x tx) error {
+	if err := l.loadAll(x, kindCode); err != nil {
+		return err
+	}
+	for _, text := range slices.Sorted(maps.Values(l.values[kindCode])) {
+		if _, err := l.id(x, kindGroup, upstream.CPTGroup(text)); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -117,6 +131,9 @@ func (l *terms) loadGroups(x tx) error {
 // RebuildRollup makes the rollups again from the raw claims, in one transaction.
 func (t *Tenant) RebuildRollup(ctx context.Context) error {
 	return t.s.write(ctx, t.id, func(x tx) error {
+		if err := newTerms(t.id).makeGroups(x); err != nil {
+			return err
+		}
 		cells, claims, err := t.cellsFromClaims(x)
 		if err != nil {
 			return err

@@ -91,9 +91,9 @@ CREATE TABLE claim (
 );
 
 CREATE UNIQUE INDEX claim_key ON claim (customer_id, claim_id, line);
--- Denials (outcome 3) alone, a tenth of the claims: the evidence of drift events.
+-- First denials (outcome 3) alone, a tenth of the claims: the evidence of drift events.
 -- code_id lets a search for one CPT group pass over the others inside the index.
-CREATE INDEX claim_denied ON claim (customer_id, payer_id, decided_date, id, code_id) WHERE outcome = 3;
+CREATE INDEX claim_denied ON claim (customer_id, payer_id, first_decided_date, id, code_id) WHERE first_outcome = 3;
 
 -- Rollups: see rollup.go for the format of cells.
 CREATE TABLE rollup_segment (
