@@ -169,3 +169,23 @@ func TestOnOneDayATakebackNeverStandsFirst(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+func TestResubmissionKeepsTheFirstSubmission(t *testing.T) {
+	denied := upstream.Claim{ClaimID: "A", SubmittedDate: 100, Outcome: upstream.Denied, FirstOutcome: upstream.Denied, DecidedDate: 109, FirstDecidedDate: 109, Upload: 1}
+	again := upstream.Claim{ClaimID: "A", SubmittedDate: 110, Outcome: upstream.Paid, FirstOutcome: upstream.Paid, DecidedDate: 128, FirstDecidedDate: 128, Upload: 2}
+	for name, got := range map[string]upstream.Claim{"in order": merged([]upstream.Claim{denied, again}), "late": merged([]upstream.Claim{again, denied})} {
+		if got.SubmittedDate != 100 || got.FirstDecidedDate != 109 || !got.IsDenial() || got.Outcome != upstream.Paid {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
+func TestSecondaryPayerDoesNotEraseThePrimarysDecision(t *testing.T) {
+	primary := upstream.Claim{ClaimID: "A", Payer: "Aetna", SubmittedDate: 100, Outcome: upstream.Denied, FirstOutcome: upstream.Denied, DecidedDate: 109, FirstDecidedDate: 109, Upload: 1}
+	secondary := upstream.Claim{ClaimID: "A", Payer: "Cigna", Filing: upstream.Secondary, SubmittedDate: 112, Outcome: upstream.Paid, FirstOutcome: upstream.Paid, DecidedDate: 128, FirstDecidedDate: 128, Upload: 2}
+	for name, got := range map[string]upstream.Claim{"in order": merged([]upstream.Claim{primary, secondary}), "late": merged([]upstream.Claim{secondary, primary})} {
+		if diff := cmp.Diff(primary, got); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}

@@ -146,3 +146,18 @@ func TestTextsFitTheirEngine(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// A pooler's usual setting asks for answers in text; ours are read as binary.
+func TestPostgresModesForPoolersReadTheSame(t *testing.T) {
+	for _, mode := range []string{"simple_protocol", "exec", "describe_exec", "cache_describe"} {
+		s := open(t, pgtest.URL(t)+"?default_query_exec_mode="+mode)
+		tenant := customer(t, s, "A")
+		if u := load(t, tenant, source("one", many(300)...), 100); u.Inserted != 300 {
+			t.Errorf("%s: %+v", mode, u)
+		}
+		consistent(t, tenant)
+		if len(stored(t, tenant)) != 300 {
+			t.Errorf("%s: %d claims", mode, len(stored(t, tenant)))
+		}
+	}
+}
