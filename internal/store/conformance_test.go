@@ -7,6 +7,7 @@ import (
 	"io"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"upstream"
@@ -158,8 +159,18 @@ func TestLoadThatWasCutOffGoesOnWhereItWas(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *Store) {
 		for _, cutAt := range []int{0, 1, 99, 100, 101, 555, 999} {
 			tenant := customer(t, s, fmt.Sprint("cut at ", cutAt))
-			u, err := tenant.Load(context.Background(), cut(source("one", many(1000)...), cutAt), LoadOptions{BatchRows: 20, Now: now})
-			if !errors.Is(err, errCut) || u.Status != upstream.UploadFailed || u.Read > int64(cutAt) || int64(cutAt)-u.Read > 100 {
+			broken := errors.New("the disk is gone")
+			src := source("one", many(1000)...)
+			whole, rows := src.Next, 0
+			src.Next = func(c *upstream.Claim) (*upstream.Reject, error) {
+				if rows == cutAt {
+					return nil, broken
+				}
+				rows++
+				return whole(c)
+			}
+			u, err := tenant.Load(context.Background(), src, LoadOptions{BatchRows: 20, Now: now})
+			if !errors.Is(err, broken) || u.Status != upstream.UploadFailed || u.Read > int64(cutAt) || int64(cutAt)-u.Read > 100 {
 				t.Fatalf("cut at %d: %+v, %v", cutAt, u, err)
 			}
 			consistent(t, tenant)
@@ -279,5 +290,62 @@ func TestNothingCrossesCustomers(t *testing.T) {
 		}
 		consistent(t, a)
 		consistent(t, b)
+	})
+}
+
+func event(payer string, change upstream.Day) upstream.DriftEvent {
+	group := "Physical therapy"
+	return upstream.DriftEvent{
+		Signal: upstream.DenialRate, Payer: &payer, CPTGroup: &group, Level: upstream.GroupLevel, Tier: upstream.Alert,
+		Status: upstream.Open, Direction: upstream.Worse, ChangeDate: change, ChangeDateLow: change - 3, ChangeDateHigh: change + 3, KnownAt: change + 10,
+		RootCauses: []upstream.RootCause{}, SampleClaimIDs: []string{"A1"},
+	}
+}
+
+func TestStoryToldAgainKeepsItsIdentity(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *Store) {
+		ctx := context.Background()
+		tenant := customer(t, s, "A")
+		tell := func(asOf upstream.Day, e upstream.DriftEvent) upstream.DriftEvent {
+			t.Helper()
+			run := upstream.ReportRun{Detector: "upstream", AsOf: asOf, StartedAt: now.Add(time.Duration(asOf) * time.Hour), FinishedAt: now, Status: upstream.RunSuccess}
+			events := []upstream.DriftEvent{e}
+			if err := tenant.SaveRun(ctx, &run, events); err != nil {
+				t.Fatal(err)
+			}
+			return events[0]
+		}
+		first := tell(20_112, event("Aetna", 20_100))
+		later := event("Aetna", 20_104)
+		later.KnownAt = 20_115
+		second := tell(20_119, later)
+		if second.ID != first.ID || !second.CreatedAt.Equal(first.CreatedAt) || second.KnownAt != first.KnownAt || second.ChangeDate != 20_104 || second.ReportRun == first.ReportRun {
+			t.Errorf("told again: %+v, first %+v", second, first)
+		}
+		// Seen from months later the windows no longer reach the change.
+		far := event("Aetna", 20_118)
+		far.KnownAt = 20_130
+		if third := tell(20_200, far); third.ID != first.ID || third.ChangeDate != 20_104 {
+			t.Errorf("told from far: %+v", third)
+		}
+		if other := tell(20_300, event("Aetna", 20_280)); other.ID == first.ID {
+			t.Error("a change after the story was last told is another story")
+		}
+		if other := tell(20_119, event("Cigna", 20_104)); other.ID == first.ID {
+			t.Error("another payer's change is another story")
+		}
+		page := upstream.Page{Size: 2}
+		one, err := tenant.Events(ctx, "upstream", page)
+		if err != nil || len(one) != 2 || one[0].ID != first.ID {
+			t.Fatalf("first page %+v, %v", one, err)
+		}
+		page.After = one[1].ID
+		two, err := tenant.Events(ctx, "upstream", page)
+		if err != nil || len(two) != 1 {
+			t.Errorf("second page %+v, %v", two, err)
+		}
+		if none, err := tenant.Events(ctx, "threshold", upstream.Page{}); err != nil || len(none) != 0 {
+			t.Errorf("another detector's events %+v, %v", none, err)
+		}
 	})
 }

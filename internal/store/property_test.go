@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"testing"
 
@@ -79,39 +78,10 @@ func doSomething(r *rapid.T, tenant *Tenant, step int) {
 		claims := rapid.SliceOfN(claimStates(20_000), 0, 40).Draw(r, "claims")
 		src := source(fmt.Sprint("file ", step), claims...)
 		src.FileDate = upstream.Day(20_000 + rapid.IntRange(0, 5).Draw(r, "file date"))
-		batch := rapid.IntRange(1, 30).Draw(r, "batch")
-		if rapid.Bool().Draw(r, "cut off") { // its segments wait to be folded
-			cutOff(r, tenant, src, batch, rapid.IntRange(0, len(claims)).Draw(r, "at"))
-			return
-		}
-		u := load(r, tenant, src, batch)
+		u := load(r, tenant, src, rapid.IntRange(1, 30).Draw(r, "batch"))
 		if u.Read != u.Inserted+u.Updated+u.Unchanged+u.Rejected || u.Read != int64(len(claims)) {
 			r.Fatalf("tally %+v of %d claims", u.Tally, len(claims))
 		}
-	}
-}
-
-// errCut is what a source fails with in the middle.
-var errCut = errors.New("the disk of the file is gone")
-
-// cut makes a source fail at a row, counted from 0.
-func cut(src Source, at int) Source {
-	whole, rows := src.Next, 0
-	src.Next = func(c *upstream.Claim) (*upstream.Reject, error) {
-		if rows == at {
-			return nil, errCut
-		}
-		rows++
-		return whole(c)
-	}
-	return src
-}
-
-func cutOff(t rapid.TB, tenant *Tenant, src Source, batch, at int) {
-	t.Helper()
-	u, err := tenant.Load(context.Background(), cut(src, at), LoadOptions{BatchRows: batch, Now: now})
-	if !errors.Is(err, errCut) || u.Status != upstream.UploadFailed || u.Read > int64(at) {
-		t.Fatalf("cut off at row %d: %+v, %v", at, u, err)
 	}
 }
 
@@ -147,8 +117,6 @@ func TestDamagedRollupIsFoundAndMended(t *testing.T) {
 		"DELETE FROM rollup_day WHERE customer_id = $1 AND day = 20000",
 		"DELETE FROM rollup_series WHERE customer_id = $1 AND period = 625",
 		"UPDATE rollup_day SET cells = (SELECT cells FROM rollup_day WHERE customer_id = $1 AND day = 20001) WHERE customer_id = $1 AND day = 20000",
-		"UPDATE rollup_series SET cells = (SELECT cells FROM rollup_series WHERE customer_id = $1 AND period = 626) WHERE customer_id = $1 AND period = 625",
-		"INSERT INTO rollup_segment (customer_id, id, cells) SELECT customer_id, 1, cells FROM rollup_day WHERE customer_id = $1 AND day = 20000",
 		"UPDATE customer SET claims = claims + 1 WHERE id = $1",
 		"DELETE FROM claim WHERE customer_id = $1 AND claim_id = 'C00007'",
 	}
@@ -165,36 +133,6 @@ func TestDamagedRollupIsFoundAndMended(t *testing.T) {
 				t.Errorf("after %s: %+v, %v", sql, check, err)
 			}
 			if err := tenant.RebuildRollup(context.Background()); err != nil {
-				t.Fatal(err)
-			}
-			consistent(t, tenant)
-		}
-	})
-}
-
-// A blob that can't be decoded is an error that says how to mend it, never a
-// wrong figure.
-func TestUnreadableRollupSaysHowToMendIt(t *testing.T) {
-	onBoth(t, func(t *testing.T, s *Store) {
-		ctx := context.Background()
-		tenant := customer(t, s, "A")
-		load(t, tenant, source("one", many(300)...), 50)
-		for _, table := range []string{"rollup_day", "rollup_series"} {
-			damage(t, tenant, "UPDATE "+table+" SET cells = substr(cells, 1, 4) WHERE customer_id = $1")
-			_, verify := tenant.VerifyRollup(ctx)
-			_, decisions := tenant.Decisions(ctx, 30_000, FromRollups)
-			_, windows := tenant.SubmittedWindows(ctx, 0, 20_000, 30_000, FromRollups)
-			if table == "rollup_day" {
-				decisions = windows // the series is whole
-			} else {
-				windows = decisions
-			}
-			for _, err := range []error{verify, decisions, windows} {
-				if upstream.ErrorCode(err) != upstream.Corrupt {
-					t.Errorf("%s cut short: %v, want corrupt", table, err)
-				}
-			}
-			if err := tenant.RebuildRollup(ctx); err != nil {
 				t.Fatal(err)
 			}
 			consistent(t, tenant)
