@@ -100,7 +100,9 @@ func decodePoints(period int32, b []byte, node func(payer, group uint32) func(da
 		payer, group, n := uint32(d.uvarint()), uint32(d.uvarint()), d.uvarint()
 		each := node(payer, group)
 		for ; n > 0 && !d.bad; n-- {
-			day := first + int32(d.byte())
+			offset := d.byte()
+			d.bad = d.bad || offset >= 1<<periodBits
+			day := first + int32(offset)
 			s := pointSum{d.varint(), d.varint(), d.varint()}
 			if !d.bad {
 				each(day, s)
