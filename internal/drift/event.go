@@ -21,6 +21,10 @@ func (d *Detector) event(s story, e *era, f frame) (upstream.DriftEvent, Window)
 	counts, payer, group, cents := d.figures(s, f, lag)
 	baseline, current := f.windows(counts, lag)
 	youngest, oldest := s.scan.interval(intervalMass)
+	window := Window{
+		BaselineFirst: d.opens(f.start), BaselineLast: d.days[cut-1],
+		CurrentFirst: d.opens(cut), CurrentLast: d.days[f.end-1],
+	}
 	return upstream.DriftEvent{
 		Signal:          upstream.DenialRate,
 		Payer:           payer,
@@ -44,10 +48,7 @@ func (d *Detector) event(s story, e *era, f frame) (upstream.DriftEvent, Window)
 		DollarsPerMonth: upstream.Money(math.Round(cents)),
 		RootCauses:      []upstream.RootCause{},
 		SampleClaimIDs:  []string{},
-	}, Window{
-		BaselineFirst: d.opens(f.start), BaselineLast: d.days[cut-1],
-		CurrentFirst: d.opens(cut), CurrentLast: d.days[f.end-1],
-	}
+	}, window
 }
 
 // figures are the counts, names and monthly cents of the story's node. A
