@@ -28,6 +28,17 @@ type Claim struct {
 	Outcome      Outcome // current state
 	FirstOutcome Outcome // of the first decision; Pending until there is one
 
+	// What the first decision said beside its outcome and date; a correction
+	// never edits it.
+	FirstAllowed     Money
+	FirstCARC        Codes
+	FirstRARC        Codes
+	FirstPaymentDate Day
+	// ReversedDate is the first day the payer took a payment back. RepaidDate is
+	// the first day after a denial, or from a reversal on, on which it paid:
+	// the denial was overturned, the payment restored.
+	ReversedDate, RepaidDate Day
+
 	Billed, Allowed, Paid Money
 	CARC, RARC            Codes
 

@@ -35,4 +35,19 @@ type RunSummary struct {
 	Alarms          int            `json:"alarms"`           // nodes over their threshold, before stories are told once
 	Parameters      map[string]any `json:"parameters"`
 	DataVersion     int64          `json:"data_version"`
+	// Notes tell a person what this run could not see, and why.
+	Notes     []string    `json:"notes,omitempty"`
+	PromptPay []PromptPay `json:"prompt_pay,omitempty"`
+}
+
+// PromptPay counts a payer's breaches of the state's limit on the time to
+// decide. They are facts, not statistics.
+type PromptPay struct {
+	Payer     string `json:"payer"`
+	LimitDays int    `json:"limit_days"`
+	FirstDay  Day    `json:"first_day"` // the days looked at, first and last inclusive
+	LastDay   Day    `json:"last_day"`
+	Decided   int64  `json:"decided"` // claims decided in these days
+	Late      int64  `json:"late"`    // of these, after the limit
+	Overdue   int64  `json:"overdue"` // claims open beyond the limit on the last day
 }

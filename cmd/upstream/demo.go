@@ -111,13 +111,13 @@ func (a *app) replay(t *store.Tenant, asOf upstream.Day) (weeks int, err error) 
 	if err != nil || decisions.Days() == 0 {
 		return 0, err
 	}
-	detector := drift.New(decisions, drift.Options{})
+	detector := drift.New(drift.Data{Decisions: decisions}, drift.Options{})
 	for day := asOf - 51*7; day <= asOf; day += 7 {
 		if day < decisions.From {
 			continue
 		}
 		started := a.now()
-		result := detector.At(day)
+		result := detector.At(day, nil)
 		if err := addSamples(a, t, result); err != nil {
 			return weeks, err
 		}

@@ -105,7 +105,7 @@ func (d detection) evaluate(ctx context.Context, t *store.Tenant) (finding, erro
 	if d.detector == "threshold" {
 		result, err = d.threshold(ctx, t, until)
 	} else {
-		result = drift.New(decisions, drift.Options{Budget: d.budget}).At(until)
+		result = drift.New(drift.Data{Decisions: decisions}, drift.Options{Budget: d.budget}).At(until, nil)
 	}
 	if err != nil {
 		return finding{}, err
@@ -149,7 +149,7 @@ func addSamples(ctx context.Context, t *store.Tenant, r drift.Result) error {
 		if e.CPTGroup != nil {
 			group = *e.CPTGroup
 		}
-		ids, err := t.SampleClaims(ctx, *e.Payer, group, r.Windows[i].CurrentFirst, r.Windows[i].CurrentLast, sampleClaims)
+		ids, err := t.SampleClaims(ctx, *e.Payer, group, e.CurrentFirst, e.CurrentLast, sampleClaims)
 		if err != nil {
 			return err
 		}

@@ -11,10 +11,10 @@ import (
 // replay evaluates every fifth business day from the first on and returns the
 // results of each.
 func replay(d *upstream.Decisions, first int) []Result {
-	det := New(d, Options{})
+	det := New(Data{Decisions: d}, Options{})
 	var results []Result
 	for end := first; end <= len(det.days); end += 5 {
-		results = append(results, det.At(det.days[end-1]))
+		results = append(results, det.At(det.days[end-1], nil))
 	}
 	return results
 }
@@ -55,15 +55,15 @@ func TestStepOfTenPointsIsFoundWithinSixWeeks(t *testing.T) {
 			return 1, 0, 0
 		}
 		d := s.decisions()
-		det := New(d, Options{})
+		det := New(Data{Decisions: d}, Options{})
 		for end := changed + 5; end <= changed+30; end += 5 {
-			i := slices.IndexFunc(det.At(det.days[end-1]).Events, func(e upstream.DriftEvent) bool {
+			i := slices.IndexFunc(det.At(det.days[end-1], nil).Events, func(e upstream.DriftEvent) bool {
 				return *e.Payer == "Payer C" && e.Level == upstream.GroupLevel && *e.CPTGroup == "Group 03" && e.Tier == upstream.Alert
 			})
 			if i < 0 {
 				continue
 			}
-			e := det.At(det.days[end-1]).Events[i]
+			e := det.At(det.days[end-1], nil).Events[i]
 			found++
 			dated = append(dated, math.Abs(float64(e.ChangeDate-det.days[changed])))
 			if e.ChangeDateLow <= det.days[changed] && det.days[changed] <= e.ChangeDateHigh {
@@ -72,7 +72,7 @@ func TestStepOfTenPointsIsFoundWithinSixWeeks(t *testing.T) {
 			if e.KnownAt < e.ChangeDate || e.KnownAt > det.days[end-1] {
 				late++
 			}
-			if again := New(d, Options{}).At(e.KnownAt); slices.ContainsFunc(again.Events, func(a upstream.DriftEvent) bool {
+			if again := New(Data{Decisions: d}, Options{}).At(e.KnownAt, nil); slices.ContainsFunc(again.Events, func(a upstream.DriftEvent) bool {
 				return *a.Payer == "Payer C" && a.Tier == upstream.Alert
 			}) {
 				rightDay++
@@ -105,7 +105,7 @@ func TestPayerWideStepIsTakenAsOnePayerEvent(t *testing.T) {
 			return 1, 0, 0
 		}
 		d := s.decisions()
-		r := New(d, Options{}).At(d.To)
+		r := New(Data{Decisions: d}, Options{}).At(d.To, nil)
 		for _, e := range r.Events {
 			switch {
 			case *e.Payer != "Payer E" || e.Tier != upstream.Alert:
@@ -186,7 +186,7 @@ func TestBumpAlarmsWhereTheGateHasTooFewPayers(t *testing.T) {
 		return 1, 0, 0
 	}
 	d := s.decisions()
-	if r := New(d, Options{}).At(d.To); len(r.Events) == 0 {
+	if r := New(Data{Decisions: d}, Options{}).At(d.To, nil); len(r.Events) == 0 {
 		t.Error("no event")
 	}
 }
@@ -226,7 +226,7 @@ func TestImprovementRaisesNoEvent(t *testing.T) {
 		return 1, 0, 0
 	}
 	d := s.decisions()
-	for _, e := range New(d, Options{}).At(d.To).Events {
+	for _, e := range New(Data{Decisions: d}, Options{}).At(d.To, nil).Events {
 		t.Errorf("%s/%s is told as %s", name(e.Payer), name(e.CPTGroup), e.Direction)
 	}
 }
@@ -259,16 +259,16 @@ func TestColdStartFindsALargeStepWithinFourWeeksOfHistory(t *testing.T) {
 		return 1, 0, 0
 	}
 	d := s.decisions()
-	det := New(d, Options{})
+	det := New(Data{Decisions: d}, Options{})
 	for _, end := range []int{1, firstAlarmDays - 1} {
-		if r := det.At(det.days[end-1]); r.Summary.NodesConsidered != 0 {
+		if r := det.At(det.days[end-1], nil); r.Summary.NodesConsidered != 0 {
 			t.Errorf("%d nodes considered after %d days", r.Summary.NodesConsidered, end)
 		}
 	}
-	if r := det.At(det.days[firstAlarmDays-1]); r.Summary.NodesConsidered == 0 {
+	if r := det.At(det.days[firstAlarmDays-1], nil); r.Summary.NodesConsidered == 0 {
 		t.Error("no nodes considered after four weeks")
 	}
-	r := det.At(d.To)
+	r := det.At(d.To, nil)
 	if len(r.Events) == 0 || name(r.Events[0].Payer) != "Payer D" || name(r.Events[0].CPTGroup) != "Group 01" {
 		t.Errorf("the step is not the first event of %d", len(r.Events))
 	}

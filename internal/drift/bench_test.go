@@ -9,7 +9,7 @@ const benchDays = coldStartDays + businessDaysPerYear
 func BenchmarkNew1200Nodes(b *testing.B) {
 	d := practice(7, 40, 29, benchDays, 9000).decisions()
 	for b.Loop() {
-		New(d, Options{})
+		New(Data{Decisions: d}, Options{})
 	}
 }
 
@@ -24,19 +24,19 @@ func benchEvaluate(b *testing.B, payers, groups int, total float64) {
 	d := practice(7, payers, groups, benchDays, total).decisions()
 	for b.Loop() {
 		b.StopTimer()
-		det := New(d, Options{})
+		det := New(Data{Decisions: d}, Options{})
 		b.StartTimer()
-		det.At(d.To)
+		det.At(d.To, nil)
 	}
 }
 
 // BenchmarkEvaluateAgain1200Nodes is the evaluation of another day with the estimates at hand.
 func BenchmarkEvaluateAgain1200Nodes(b *testing.B) {
 	d := practice(7, 40, 29, benchDays, 9000).decisions()
-	det := New(d, Options{})
-	det.At(d.To)
+	det := New(Data{Decisions: d}, Options{})
+	det.At(d.To, nil)
 	for b.Loop() {
-		det.At(d.To)
+		det.At(d.To, nil)
 	}
 }
 
@@ -44,16 +44,16 @@ func BenchmarkEvaluateAgain1200Nodes(b *testing.B) {
 func BenchmarkReplayYear1200Nodes(b *testing.B) {
 	d := practice(7, 40, 29, benchDays, 9000).decisions()
 	for b.Loop() {
-		det := New(d, Options{})
+		det := New(Data{Decisions: d}, Options{})
 		for _, day := range det.days[coldStartDays:] {
-			det.At(day)
+			det.At(day, nil)
 		}
 	}
 }
 
 func BenchmarkShiryaevRoberts(b *testing.B) {
 	d := practice(7, 1, 1, benchDays, 150).decisions()
-	det := New(d, Options{})
+	det := New(Data{Decisions: d}, Options{})
 	e, f := det.era(benchDays), frameAt(benchDays)
 	s, prior := det.current(e)[0], det.prior(0, f)
 	for b.Loop() {

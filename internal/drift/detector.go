@@ -59,18 +59,17 @@ type Options struct {
 	Budget float64
 }
 
+// Data is what detection reads of one customer. A signal whose input is nil is off.
+type Data struct {
+	Decisions *upstream.Decisions
+	Waits     *upstream.Waits
+	Amounts   *upstream.Amounts
+}
+
 // Result is what one evaluation found: alerts before watches, dearest first.
 type Result struct {
 	Events  []upstream.DriftEvent
-	Windows []Window // of the event at the same place
 	Summary upstream.RunSummary
-}
-
-// Window are the calendar days whose first decisions (submissions, for
-// Threshold) an event compares, first and last inclusive.
-type Window struct {
-	BaselineFirst, BaselineLast upstream.Day
-	CurrentFirst, CurrentLast   upstream.Day
 }
 
 // Detector evaluates one customer's decisions as of any day. It keeps what days
@@ -90,10 +89,10 @@ type knownMoments struct {
 	known bool
 }
 
-// New sums up the decisions once, for any number of evaluations; they must not
-// change afterwards. Give all there are: history begins at the first one.
-func New(d *upstream.Decisions, o Options) *Detector {
-	det := &Detector{customer: newCustomer(d), budget: o.Budget}
+// New sums up the data once, for any number of evaluations; they must not
+// change afterwards. Give all there are: history begins at the first decision.
+func New(data Data, o Options) *Detector {
+	det := &Detector{customer: newCustomer(data.Decisions), budget: o.Budget}
 	if !(det.budget > 0) || math.IsInf(det.budget, 1) {
 		det.budget = DefaultBudget
 	}
@@ -109,8 +108,11 @@ func New(d *upstream.Decisions, o Options) *Detector {
 // At evaluates as of the end of a day. Nothing decided later is used, so a
 // replay over past days returns what the runs of those days did. After the last
 // day of the decisions the answer no longer changes.
-func (d *Detector) At(asOf upstream.Day) Result {
-	r := Result{Events: []upstream.DriftEvent{}, Windows: []Window{}}
+//
+// known are the incidents of earlier runs. The result holds the open ones with
+// what is known of them now, resolved where they ended, and new ones without an id.
+func (d *Detector) At(asOf upstream.Day, known []upstream.DriftEvent) Result {
+	r := Result{Events: []upstream.DriftEvent{}}
 	r.Summary.Parameters = d.parameters()
 	end := d.through(asOf)
 	if end == 0 {
@@ -125,9 +127,7 @@ func (d *Detector) At(asOf upstream.Day) Result {
 	groups := d.scanGroups(e, f, &r.Summary)
 	payers := d.scanPayers(e, f, &r.Summary)
 	for _, s := range d.tell(e, f, groups, payers) {
-		event, window := d.event(s, e, f)
-		r.Events = append(r.Events, event)
-		r.Windows = append(r.Windows, window)
+		r.Events = append(r.Events, d.event(s, e, f))
 	}
 	r.sort()
 	return r

@@ -15,16 +15,12 @@ const intervalMass = .9
 // would count them on the claims, not corrected for clustering. Of a payer they
 // mix its groups, so a shift of volume shows in them, but not in the evidence
 // or the dollars.
-func (d *Detector) event(s story, e *era, f frame) (upstream.DriftEvent, Window) {
+func (d *Detector) event(s story, e *era, f frame) upstream.DriftEvent {
 	lag := s.scan.lag()
 	cut := f.end - lag
 	counts, payer, group, cents := d.figures(s, f, lag)
 	baseline, current := f.windows(counts, lag)
 	youngest, oldest := s.scan.interval(intervalMass)
-	window := Window{
-		BaselineFirst: d.opens(f.start), BaselineLast: d.days[cut-1],
-		CurrentFirst: d.opens(cut), CurrentLast: d.days[f.end-1],
-	}
 	return upstream.DriftEvent{
 		Signal:          upstream.DenialRate,
 		Payer:           payer,
@@ -38,6 +34,11 @@ func (d *Detector) event(s story, e *era, f frame) (upstream.DriftEvent, Window)
 		DeltaValue:      current.rate() - baseline.rate(),
 		BaselineN:       int64(baseline.n),
 		CurrentN:        int64(current.n),
+		BaselineFirst:   d.opens(f.start),
+		BaselineLast:    d.days[cut-1],
+		CurrentFirst:    d.opens(cut),
+		CurrentLast:     d.days[f.end-1],
+		EvidenceClaims:  int64(current.x),
 		Severity:        severity(cents, d.allowedRate(f.start, cut)),
 		Confidence:      posterior(s.lnR, s.share),
 		LnEvidence:      s.lnR,
@@ -48,7 +49,7 @@ func (d *Detector) event(s story, e *era, f frame) (upstream.DriftEvent, Window)
 		DollarsPerMonth: upstream.Money(math.Round(cents)),
 		RootCauses:      []upstream.RootCause{},
 		SampleClaimIDs:  []string{},
-	}, window
+	}
 }
 
 // figures are the counts, names and monthly cents of the story's node. A
@@ -147,27 +148,19 @@ func (d *Detector) holds(s story, e *era, own series, f frame) bool {
 	return d.standsOut(e, own, p, f, lag, gate, share)
 }
 
-// sort orders events and their windows: alerts first, then the dearest, then by
-// name, so that the order is total.
+// sort orders events: alerts first, then the dearest, then by name, so that the
+// order is total.
 func (r *Result) sort() {
-	order := make([]int, len(r.Events))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortFunc(order, func(i, j int) int {
-		a, b := &r.Events[i], &r.Events[j]
+	slices.SortFunc(r.Events, func(a, b upstream.DriftEvent) int {
 		return cmp.Or(
 			cmp.Compare(a.Tier, b.Tier), // "alert" before "watch"
 			cmp.Compare(b.DollarsPerMonth, a.DollarsPerMonth),
 			cmp.Compare(name(a.Payer), name(b.Payer)),
 			cmp.Compare(name(a.CPTGroup), name(b.CPTGroup)),
+			cmp.Compare(a.Signal, b.Signal), cmp.Compare(a.Clock, b.Clock),
+			cmp.Compare(a.Direction, b.Direction),
 		)
 	})
-	events, windows := make([]upstream.DriftEvent, 0, len(order)), make([]Window, 0, len(order))
-	for _, i := range order {
-		events, windows = append(events, r.Events[i]), append(windows, r.Windows[i])
-	}
-	r.Events, r.Windows = events, windows
 }
 
 func name(s *string) string {

@@ -36,17 +36,19 @@ func stepped(days, changed int) *upstream.Decisions {
 
 func TestEventHasTheFiguresOfItsWindows(t *testing.T) {
 	d := stepped(190, 177)
-	det := New(d, Options{})
-	r := det.At(d.To)
+	det := New(Data{Decisions: d}, Options{})
+	r := det.At(d.To, nil)
 	if len(r.Events) != 1 {
 		t.Fatalf("%d events", len(r.Events))
 	}
-	e, w := r.Events[0], r.Windows[0]
+	e := r.Events[0]
 	changed := det.days[177]
 	want := upstream.DriftEvent{
 		Signal: upstream.DenialRate, Payer: new("Payer B"), CPTGroup: new("Group 01"), Level: upstream.GroupLevel,
 		Tier: upstream.Alert, Status: upstream.Open, Direction: upstream.Worse,
 		BaselineValue: .1, CurrentValue: .2, DeltaValue: .1, BaselineN: 177 * 40, CurrentN: 13 * 40,
+		BaselineFirst: d.From, BaselineLast: det.days[176], CurrentFirst: det.days[176] + 1, CurrentLast: d.To,
+		EvidenceClaims:  13 * 8,
 		ChangeDate:      changed,
 		DollarsPerMonth: upstream.Money(.1 * 40 * businessDaysPerMonth * 120_00),
 		RootCauses:      []upstream.RootCause{}, SampleClaimIDs: []string{},
@@ -62,11 +64,8 @@ func TestEventHasTheFiguresOfItsWindows(t *testing.T) {
 	if e.KnownAt <= changed || e.KnownAt > changed+14 || e.Confidence < .9 || e.LnEvidence < 8 {
 		t.Errorf("known at %s, confidence %g, ln evidence %g", e.KnownAt, e.Confidence, e.LnEvidence)
 	}
-	if diff := cmp.Diff(Window{d.From, det.days[176], det.days[176] + 1, d.To}, w); diff != "" {
-		t.Errorf("window (- want, + got):\n%s", diff)
-	}
 	claims := int64(0)
-	for day := w.CurrentFirst; day <= w.CurrentLast; day++ {
+	for day := e.CurrentFirst; day <= e.CurrentLast; day++ {
 		claims += int64(d.Nodes[3].Decided[day-d.From])
 	}
 	if claims != e.CurrentN {
@@ -78,10 +77,10 @@ func close12(a, b float64) bool { d := a - b; return d < 1e-12 && d > -1e-12 }
 
 func TestKnownAtStaysWhileTheEventIsOpen(t *testing.T) {
 	d := stepped(200, 170)
-	det := New(d, Options{})
+	det := New(Data{Decisions: d}, Options{})
 	var first upstream.Day
 	for end := 171; end <= 200; end++ {
-		r := det.At(det.days[end-1])
+		r := det.At(det.days[end-1], nil)
 		at := slices.IndexFunc(r.Events, func(e upstream.DriftEvent) bool { return e.Tier == upstream.Alert })
 		if at < 0 {
 			if first != 0 {
@@ -103,8 +102,8 @@ func TestKnownAtStaysWhileTheEventIsOpen(t *testing.T) {
 
 func TestSummarySaysWhatWasLookedAt(t *testing.T) {
 	d := stepped(300, 290)
-	det := New(d, Options{Budget: .1})
-	s := det.At(det.days[279]).Summary
+	det := New(Data{Decisions: d}, Options{Budget: .1})
+	s := det.At(det.days[279], nil).Summary
 	if s.FirstDay != det.days[19]+1 || s.LastDay != det.days[279] {
 		t.Errorf("used %s to %s", s.FirstDay, s.LastDay)
 	}
@@ -120,12 +119,12 @@ func TestSummarySaysWhatWasLookedAt(t *testing.T) {
 func TestNothingToLookAtIsNoEvent(t *testing.T) {
 	d := stepped(100, 100)
 	for name, r := range map[string]Result{
-		"no nodes":        New(&upstream.Decisions{}, Options{}).At(d.To),
-		"no decisions":    New(dayOf(d.From, d.To, nil), Options{}).At(d.To),
-		"before the data": New(d, Options{}).At(d.From - 1),
-		"the first day":   New(d, Options{}).At(d.From),
+		"no nodes":        New(Data{Decisions: &upstream.Decisions{}}, Options{}).At(d.To, nil),
+		"no decisions":    New(Data{Decisions: dayOf(d.From, d.To, nil)}, Options{}).At(d.To, nil),
+		"before the data": New(Data{Decisions: d}, Options{}).At(d.From-1, nil),
+		"the first day":   New(Data{Decisions: d}, Options{}).At(d.From, nil),
 	} {
-		if r.Events == nil || r.Windows == nil || len(r.Events) != 0 || r.Summary.NodesConsidered != 0 || r.Summary.Parameters == nil {
+		if r.Events == nil || len(r.Events) != 0 || r.Summary.NodesConsidered != 0 || r.Summary.Parameters == nil {
 			t.Errorf("%s: %+v", name, r)
 		}
 	}
@@ -133,8 +132,8 @@ func TestNothingToLookAtIsNoEvent(t *testing.T) {
 
 func TestAnswerEndsWithTheData(t *testing.T) {
 	d := stepped(190, 177)
-	det := New(d, Options{})
-	if diff := cmp.Diff(det.At(d.To+7), det.At(d.To+700)); diff != "" {
+	det := New(Data{Decisions: d}, Options{})
+	if diff := cmp.Diff(det.At(d.To+7, nil), det.At(d.To+700, nil)); diff != "" {
 		t.Errorf("the result changes without data:\n%s", diff)
 	}
 }
@@ -153,16 +152,10 @@ func TestEventsAreInOrder(t *testing.T) {
 	r := Result{}
 	for _, i := range []int{3, 4, 1, 0, 2} {
 		r.Events = append(r.Events, want[i])
-		r.Windows = append(r.Windows, Window{CurrentFirst: upstream.Day(i)})
 	}
 	r.sort()
 	if diff := cmp.Diff(want, r.Events); diff != "" {
 		t.Error(diff)
-	}
-	for i, w := range r.Windows {
-		if w.CurrentFirst != upstream.Day(i) {
-			t.Errorf("window %d went with event %d", w.CurrentFirst, i)
-		}
 	}
 }
 
@@ -177,13 +170,13 @@ func TestPracticeReplaysToTheBit(t *testing.T) {
 		return 1, 0, 0
 	}
 	d := s.decisions()
-	det := New(d, Options{})
+	det := New(Data{Decisions: d}, Options{})
 	events := 0
 	for _, back := range []int{0, 2, 17, 40, 41, 90, 5, 130, 300} {
 		asOf := d.To - upstream.Day(back)
-		full := det.At(asOf)
+		full := det.At(asOf, nil)
 		events += len(full.Events)
-		if diff := cmp.Diff(New(truncate(d, asOf), Options{}).At(asOf), full); diff != "" {
+		if diff := cmp.Diff(New(Data{Decisions: truncate(d, asOf)}, Options{}).At(asOf, nil), full); diff != "" {
 			t.Errorf("as of %s (- cut off there, + replay):\n%s", asOf, diff)
 		}
 	}

@@ -53,7 +53,7 @@ func TestMomentsOfDegenerateBlocks(t *testing.T) {
 func TestCommonShocksShowInTheDispersion(t *testing.T) {
 	shocked := func(sd float64) float64 {
 		s := simulation{seed: 6, days: 130, volume: even(1, 30, 100), logit: even(1, 30, logit(.1)), shock: sd}
-		det := New(s.decisions(), Options{})
+		det := New(Data{Decisions: s.decisions()}, Options{})
 		return dispersion(det.payers[0].members, 0, 120)
 	}
 	if quiet, loud := shocked(0), shocked(.3); quiet > 1.4 || loud < 2*quiet {
@@ -195,7 +195,7 @@ func TestConsensusIsRobust(t *testing.T) {
 }
 
 func TestBudgetIsSplitAsPromised(t *testing.T) {
-	det := New(practice(1, 5, 7, 140, 3000).decisions(), Options{Budget: 2})
+	det := New(Data{Decisions: practice(1, 5, 7, 140, 3000).decisions()}, Options{Budget: 2})
 	e := det.era(140)
 	alarms := 0.0
 	for _, share := range append(append([]float64{}, e.group...), e.payer...) {
@@ -213,7 +213,7 @@ func TestBudgetIsSplitAsPromised(t *testing.T) {
 }
 
 func TestTierFollowsTheRunLength(t *testing.T) {
-	det := New(&upstream.Decisions{}, Options{})
+	det := New(Data{Decisions: &upstream.Decisions{}}, Options{})
 	for _, c := range []struct {
 		name       string
 		lnR, share float64

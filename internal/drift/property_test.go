@@ -70,21 +70,18 @@ func TestEveryFigureIsFiniteAndInRange(t *testing.T) {
 		d := anyDecisions(t)
 		asOf := d.To - upstream.Day(rapid.IntRange(-10, int(d.To-d.From)+10).Draw(t, "as of, days before the end"))
 		budget := rapid.SampledFrom([]float64{0, .05, .5, 100, -1, math.NaN(), math.Inf(1)}).Draw(t, "budget")
-		r := New(d, Options{Budget: budget}).At(asOf)
+		r := New(Data{Decisions: d}, Options{Budget: budget}).At(asOf, nil)
 		if _, err := json.Marshal(r); err != nil { // refuses NaN and Inf
 			t.Fatalf("the result is no JSON: %v", err)
 		}
-		if len(r.Windows) != len(r.Events) {
-			t.Fatalf("%d windows of %d events", len(r.Windows), len(r.Events))
-		}
 		events += len(r.Events)
 		for i := range r.Events {
-			checkEvent(t, &r.Events[i], r.Windows[i], asOf)
+			checkEvent(t, &r.Events[i], asOf)
 		}
 	})
 }
 
-func checkEvent(t *rapid.T, e *upstream.DriftEvent, w Window, asOf upstream.Day) {
+func checkEvent(t *rapid.T, e *upstream.DriftEvent, asOf upstream.Day) {
 	for name, v := range map[string]float64{
 		"baseline": e.BaselineValue, "current": e.CurrentValue, "severity": e.Severity, "confidence": e.Confidence,
 	} {
@@ -92,9 +89,9 @@ func checkEvent(t *rapid.T, e *upstream.DriftEvent, w Window, asOf upstream.Day)
 			t.Errorf("%s is %g", name, v)
 		}
 	}
-	dates := []upstream.Day{w.BaselineFirst, w.BaselineLast, w.CurrentFirst, e.ChangeDate, e.KnownAt, asOf}
-	if !slices.IsSorted(dates) || w.BaselineLast+1 != w.CurrentFirst || w.CurrentLast > asOf {
-		t.Errorf("days out of order: %v, current to %s", dates, w.CurrentLast)
+	dates := []upstream.Day{e.BaselineFirst, e.BaselineLast, e.CurrentFirst, e.ChangeDate, e.KnownAt, asOf}
+	if !slices.IsSorted(dates) || e.BaselineLast+1 != e.CurrentFirst || e.CurrentLast > asOf {
+		t.Errorf("days out of order: %v, current to %s", dates, e.CurrentLast)
 	}
 	if e.ChangeDateLow > e.ChangeDate || e.ChangeDate > e.ChangeDateHigh || e.ChangeDateHigh > asOf {
 		t.Errorf("change date %s is not within %s to %s", e.ChangeDate, e.ChangeDateLow, e.ChangeDateHigh)
@@ -115,7 +112,7 @@ func TestNothingLaterLeaks(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		d := anyDecisions(t)
 		asOf := d.To - upstream.Day(rapid.IntRange(0, int(d.To-d.From)).Draw(t, "as of, days before the end"))
-		full, cut := New(d, Options{}).At(asOf), New(truncate(d, asOf), Options{}).At(asOf)
+		full, cut := New(Data{Decisions: d}, Options{}).At(asOf, nil), New(Data{Decisions: truncate(d, asOf)}, Options{}).At(asOf, nil)
 		if diff := cmp.Diff(full, cut); diff != "" {
 			t.Fatalf("the future changes the result (- with it, + without):\n%s", diff)
 		}
@@ -139,10 +136,10 @@ func truncate(d *upstream.Decisions, asOf upstream.Day) *upstream.Decisions {
 func TestReplayEqualsSingleRuns(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		d := anyDecisions(t)
-		det := New(d, Options{})
+		det := New(Data{Decisions: d}, Options{})
 		for range 5 {
 			asOf := d.To - upstream.Day(rapid.IntRange(-3, int(d.To-d.From)+3).Draw(t, "as of, days before the end"))
-			if diff := cmp.Diff(New(d, Options{}).At(asOf), det.At(asOf)); diff != "" {
+			if diff := cmp.Diff(New(Data{Decisions: d}, Options{}).At(asOf, nil), det.At(asOf, nil)); diff != "" {
 				t.Fatalf("a replay differs (- single run, + replay):\n%s", diff)
 			}
 		}

@@ -23,6 +23,13 @@ const (
 // calendarDaysPerMonth is a twelfth of 365.25 days.
 const calendarDaysPerMonth = 365.25 / 12
 
+// Window are the calendar days of submission that Threshold compares, first and
+// last inclusive.
+type Window struct {
+	BaselineFirst, BaselineLast upstream.Day
+	CurrentFirst, CurrentLast   upstream.Day
+}
+
 // ThresholdWindow returns the calendar days of submission that Threshold
 // compares: the last 14 up to asOf, with the 90 before them.
 func ThresholdWindow(asOf upstream.Day) Window {
@@ -45,7 +52,7 @@ func ThresholdWindow(asOf upstream.Day) Window {
 // not defined. There is no change date but the first day of the current window,
 // and no interval. DollarsPerMonth is negative where fewer claims are denied.
 func Threshold(nodes []upstream.NodeWindow, asOf upstream.Day) Result {
-	r := Result{Events: []upstream.DriftEvent{}, Windows: []Window{}}
+	r := Result{Events: []upstream.DriftEvent{}}
 	window := ThresholdWindow(asOf)
 	r.Summary.FirstDay, r.Summary.LastDay = window.BaselineFirst, window.CurrentLast
 	r.Summary.Parameters = map[string]any{
@@ -70,7 +77,6 @@ func Threshold(nodes []upstream.NodeWindow, asOf upstream.Day) Result {
 		if flagged {
 			r.Summary.Alarms++
 			r.Events = append(r.Events, thresholdEvent(&nodes[i], window, allowed))
-			r.Windows = append(r.Windows, window)
 		}
 	}
 	r.sort()
@@ -118,6 +124,11 @@ func thresholdEvent(n *upstream.NodeWindow, w Window, allowed float64) upstream.
 		DeltaValue:      delta,
 		BaselineN:       n.BaselineN,
 		CurrentN:        n.CurrentN,
+		BaselineFirst:   w.BaselineFirst,
+		BaselineLast:    w.BaselineLast,
+		CurrentFirst:    w.CurrentFirst,
+		CurrentLast:     w.CurrentLast,
+		EvidenceClaims:  n.CurrentDenied,
 		Severity:        severity(cents, allowed),
 		Confidence:      math.Erf(math.Abs(z) / math.Sqrt2),
 		LnEvidence:      z * z / 2,

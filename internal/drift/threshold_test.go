@@ -50,6 +50,7 @@ func TestThresholdWindowsAreFourteenAndNinetyDays(t *testing.T) {
 
 func TestThresholdTellsBothDirections(t *testing.T) {
 	asOf := upstream.MakeDay(2025, 6, 30)
+	w := ThresholdWindow(asOf)
 	r := Threshold([]upstream.NodeWindow{
 		{Payer: "Aetna", CPTGroup: "Imaging", BaselineN: 900, BaselineDenied: 90, CurrentN: 140, CurrentDenied: 28, BaselineAllowed: 810 * 100_00},
 		{Payer: "Aetna", CPTGroup: "Lab", BaselineN: 900, BaselineDenied: 90, CurrentN: 140, CurrentDenied: 14, BaselineAllowed: 810 * 100_00},
@@ -67,7 +68,8 @@ func TestThresholdTellsBothDirections(t *testing.T) {
 	want := upstream.DriftEvent{
 		Signal: upstream.DenialRate, Payer: new("Aetna"), CPTGroup: new("Imaging"), Level: upstream.GroupLevel,
 		Tier: upstream.Alert, Status: upstream.Open, Direction: upstream.Worse,
-		BaselineValue: .1, CurrentValue: .2, DeltaValue: .1, BaselineN: 900, CurrentN: 140,
+		BaselineValue: .1, CurrentValue: .2, DeltaValue: .1, BaselineN: 900, CurrentN: 140, EvidenceClaims: 28,
+		BaselineFirst: w.BaselineFirst, BaselineLast: w.BaselineLast, CurrentFirst: w.CurrentFirst, CurrentLast: w.CurrentLast,
 		Severity:   cents / ((810 + 810 + 720 + 8) * 100_00 / 90. * month),
 		Confidence: math.Erf(z / math.Sqrt2), LnEvidence: z * z / 2,
 		ChangeDate: asOf - 13, KnownAt: asOf,
