@@ -72,6 +72,8 @@ type DriftEvent struct {
 	Tier     Tier    `json:"tier"`
 
 	Status    EventStatus `json:"status"`
+	Owner     string      `json:"owner,omitempty"`
+	Note      string      `json:"note,omitempty"`
 	Direction Direction   `json:"direction"`
 
 	BaselineValue float64 `json:"baseline_value"`

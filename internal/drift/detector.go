@@ -118,69 +118,30 @@ func (d *Detector) At(asOf upstream.Day, known []upstream.DriftEvent) Result {
 	if end == 0 {
 		return r
 	}
-	f := frameAt(end)
-	r.Summary.FirstDay, r.Summary.LastDay = d.opens(f.start), d.days[end-1]
+	r.Summary.FirstDay, r.Summary.LastDay = d.opens(frameAt(end).start), d.days[end-1]
 	if end < firstAlarmDays {
 		return r
 	}
-	e := d.era(end)
-	groups := d.scanGroups(e, f, &r.Summary)
-	payers := d.scanPayers(e, f, &r.Summary)
-	for _, s := range d.tell(e, f, groups, payers) {
-		r.Events = append(r.Events, d.event(s, e, f))
-	}
+	r.Events = append(r.Events, d.denials(asOf, end, known, &r.Summary)...)
 	r.sort()
 	return r
 }
 
-// alarm is a node over its threshold.
-type alarm struct {
-	node int // index of the group or payer
-	scan scan
-	tier upstream.Tier
-}
-
-func (d *Detector) scanGroups(e *era, f frame, sum *upstream.RunSummary) []alarm {
-	counts := d.current(e)
-	var alarms []alarm
-	for p := range d.payers {
-		prior := d.prior(p, f)
-		for g := d.payers[p].from; g < d.payers[p].to; g++ {
-			if e.group[g] == 0 {
-				continue
-			}
-			s := shiryaevRoberts(counts[g], f, prior, priorClaims)
-			alarms = d.judge(alarms, g, &s, e.group[g], sum)
-		}
+// denials evaluates the denial signal.
+func (d *Detector) denials(asOf upstream.Day, end int, known []upstream.DriftEvent, sum *upstream.RunSummary) []upstream.DriftEvent {
+	open := openKnown(known, func(e *upstream.DriftEvent) bool { return e.Signal == upstream.DenialRate && e.KnownAt <= asOf })
+	r := d.newRun(asOf, end, history{known})
+	groups, payers := r.scanGroups(sum), r.scanPayers(sum)
+	stories := r.tell(groups, payers)
+	if s, ok := r.scanMarket(sum); ok {
+		stories = append(stories, s)
 	}
-	return alarms
-}
-
-func (d *Detector) scanPayers(e *era, f frame, sum *upstream.RunSummary) []alarm {
-	var alarms []alarm
-	for p := range d.payers {
-		if e.payer[p] == 0 {
-			continue
-		}
-		s := standardised(&d.payers[p], f, d.spread(e, p))
-		alarms = d.judge(alarms, p, &s, e.payer[p], sum)
+	var found []upstream.DriftEvent
+	for _, s := range stories {
+		found = append(found, r.event(s))
 	}
-	return alarms
-}
-
-// judge counts a scanned node and keeps it when it is over a threshold.
-func (d *Detector) judge(alarms []alarm, node int, s *scan, share float64, sum *upstream.RunSummary) []alarm {
-	if s.used == 0 {
-		return alarms
-	}
-	sum.NodesConsidered++
-	sum.Windows += s.used
-	tier := d.tier(s.lnR, share)
-	if tier == "" {
-		return alarms
-	}
-	sum.Alarms++
-	return append(alarms, alarm{node, *s, tier})
+	open, found = absorb(open, found, d.days[end-1])
+	return advance(open, found, d.days[end-1], r.track)
 }
 
 // prior expects of a group what its payer did over the history. The ten claims

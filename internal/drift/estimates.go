@@ -9,12 +9,14 @@ const historyBlocks = historyDays / blockDays
 // clustering and volumes; it serves all evaluations up to the next boundary.
 // So estimates don't flicker from day to day, and a replay shares their cost.
 type era struct {
-	start, end int       // business days of whole blocks it was learned from
-	icc        []float64 // by payer, within groups; 0: not yet estimated
-	dispersion []float64 // by payer, all groups together; 0: not yet estimated
-	group      []float64 // share of the false-alarm budget, adding up to groupBudget
-	payer      []float64 // the same, adding up to payerBudget
-	pooled     []series  // effective counts of whole payers; nil: not yet computed
+	start, end   int       // business days of whole blocks it was learned from
+	icc          []float64 // by payer, within groups; 0: not yet estimated
+	dispersion   []float64 // by payer, all groups together; 0: not yet estimated
+	group        []float64 // share of the false-alarm budget, adding up to groupBudget
+	payer        []float64 // the same, with market adding up to payerBudget
+	market       float64
+	marketSpread float64  // dispersion of all payers together; 0: not yet estimated
+	pooled       []series // effective counts of whole payers; nil: not yet computed
 }
 
 // frame is the evaluation at the end of a business day.
@@ -67,8 +69,9 @@ func (d *Detector) share(e *era) {
 	for g := range e.group {
 		e.group[g] *= groupBudget / roots
 	}
+	e.market = payerBudget / (payers + 1)
 	for p := range e.payer {
-		e.payer[p] *= payerBudget / payers
+		e.payer[p] *= e.market
 	}
 }
 

@@ -15,58 +15,119 @@ const intervalMass = .9
 // would count them on the claims, not corrected for clustering. Of a payer they
 // mix its groups, so a shift of volume shows in them, but not in the evidence
 // or the dollars.
-func (d *Detector) event(s story, e *era, f frame) upstream.DriftEvent {
-	lag := s.scan.lag()
-	cut := f.end - lag
-	counts, payer, group, cents := d.figures(s, f, lag)
-	baseline, current := f.windows(counts, lag)
-	youngest, oldest := s.scan.interval(intervalMass)
-	return upstream.DriftEvent{
-		Signal:          upstream.DenialRate,
-		Payer:           payer,
-		CPTGroup:        group,
-		Level:           s.level,
-		Tier:            s.tier,
-		Status:          upstream.Open,
-		Direction:       upstream.Worse,
-		BaselineValue:   baseline.rate(),
-		CurrentValue:    current.rate(),
-		DeltaValue:      current.rate() - baseline.rate(),
-		BaselineN:       int64(baseline.n),
-		CurrentN:        int64(current.n),
-		BaselineFirst:   d.opens(f.start),
-		BaselineLast:    d.days[cut-1],
-		CurrentFirst:    d.opens(cut),
-		CurrentLast:     d.days[f.end-1],
-		EvidenceClaims:  int64(current.x),
-		Severity:        severity(cents, d.allowedRate(f.start, cut)),
-		Confidence:      posterior(s.lnR, s.share),
-		LnEvidence:      s.lnR,
-		ChangeDate:      d.days[cut],
-		ChangeDateLow:   d.days[f.end-oldest],
-		ChangeDateHigh:  d.days[f.end-youngest],
-		KnownAt:         d.knownAt(s, e, f),
-		DollarsPerMonth: upstream.Money(math.Round(cents)),
-		RootCauses:      []upstream.RootCause{},
-		SampleClaimIDs:  []string{},
+func (r *run) event(s story) upstream.DriftEvent {
+	d := r.date(s)
+	e := upstream.DriftEvent{
+		Signal:         upstream.DenialRate,
+		Level:          s.level,
+		Tier:           s.tier,
+		Status:         upstream.Open,
+		Direction:      upstream.Worse,
+		Confidence:     posterior(s.lnR, s.share),
+		LnEvidence:     s.lnR,
+		ChangeDate:     r.days[r.f.end-d.likeliest],
+		ChangeDateLow:  r.days[r.f.end-d.oldest],
+		ChangeDateHigh: r.days[r.f.end-d.youngest],
+		RootCauses:     []upstream.RootCause{},
+		SampleClaimIDs: []string{},
+	}
+	r.name(&e, s)
+	if q := r.h.quieted(&e); q > 1 {
+		e.Quieted = q
+	}
+	r.compare(&e, r.counts, r.f.start, r.f.end-d.likeliest)
+	s.lag = d.likeliest
+	e.KnownAt = r.knownAt(s)
+	return e
+}
+
+// name fills in the story's node.
+func (r *run) name(e *upstream.DriftEvent, s story) {
+	switch s.level {
+	case upstream.GroupLevel:
+		g := &r.groups[s.node]
+		e.Payer, e.CPTGroup = new(r.payers[g.payer].name), new(g.name)
+	case upstream.PayerLevel:
+		e.Payer = new(r.payers[s.node].name)
 	}
 }
 
-// figures are the counts, names and monthly cents of the story's node. A
-// payer's cents are the sum over its groups, each against its own baseline and
-// at its own price.
-func (d *Detector) figures(s story, f frame, lag int) (counts series, payer, group *string, cents float64) {
-	if s.level == upstream.GroupLevel {
-		g := &d.groups[s.node]
-		return g.counts, new(d.payers[g.payer].name), new(g.name), max(d.excess(s.node, f, lag), 0)
+// date dates the story's change to the day.
+func (r *run) date(s story) dating {
+	var ln [len(ages)]float64
+	var used int
+	switch s.level {
+	case upstream.GroupLevel:
+		used = lnRatios(r.weighed[s.node], r.f, r.prior(r.groups[s.node].payer, r.f), priorClaims, ages[:], ln[:])
+	case upstream.PayerLevel:
+		used = r.lnAges(r.members(s.node), r.overall(s.node), r.spread(r.e, s.node), ln[:])
+	default:
+		used = r.lnAges(r.counts, r.everything(), r.marketSpread(r.e), ln[:])
 	}
-	p := &d.payers[s.node]
-	for g := p.from; g < p.to; g++ {
-		if baseline, _ := f.windows(d.groups[g].counts, lag); baseline.n >= shrinkClaims {
-			cents += d.excess(g, f, lag)
+	if used == 0 {
+		return dating{s.lag, s.lag, s.lag}
+	}
+	return date(ln[:used])
+}
+
+func (r *run) lnAges(members []series, overall tally, dispersion float64, ln []float64) int {
+	var windows [len(ages)]expectation
+	used := expectations(members, overall, r.f, ages[:], windows[:])
+	for i, w := range windows[:used] {
+		ln[i] = w.lnRisen(dispersion)
+	}
+	return used
+}
+
+// everything is the tally of the history of all payers.
+func (r *run) everything() (sum tally) {
+	for p := range r.payers {
+		sum = sum.plus(r.overall(p))
+	}
+	return sum
+}
+
+// compare fills in rates, counts, days and dollars of the node from business day
+// start to before cut against those from cut on. counts are by group of the
+// customer.
+func (r *run) compare(e *upstream.DriftEvent, counts []series, start, cut int) {
+	from, to, _ := r.extent(e)
+	var baseline, current tally
+	cents := 0.0
+	for g := from; g < to; g++ {
+		b, c := counts[g].between(start, cut), counts[g].between(cut, r.f.end)
+		baseline, current = baseline.plus(b), current.plus(c)
+		if to-from == 1 || b.n >= shrinkClaims {
+			cents += r.excess(g, b, c, start, cut, r.f.end)
 		}
 	}
-	return p.counts, new(p.name), nil, max(cents, 0)
+	e.BaselineValue, e.CurrentValue = baseline.rate(), current.rate()
+	e.DeltaValue = e.CurrentValue - e.BaselineValue
+	e.BaselineN, e.CurrentN = int64(baseline.n), int64(current.n)
+	e.EvidenceClaims = int64(current.x)
+	e.BaselineFirst, e.BaselineLast = r.opens(start), r.days[cut-1]
+	e.CurrentFirst, e.CurrentLast = r.opens(cut), r.days[r.f.end-1]
+	if e.Direction == upstream.Worse {
+		cents = max(cents, 0)
+	}
+	e.DollarsPerMonth = upstream.Money(math.Round(cents))
+	e.Severity = severity(cents, r.allowedRate(start, cut))
+}
+
+// refigure brings the figures of an open incident up to the run's day. While the
+// change is young enough to be dated better, it is.
+func (r *run) refigure(e *upstream.DriftEvent, g *regime, from, to int) {
+	all := g.last(len(g.days))
+	if all.expected > 0 {
+		e.LnEvidence = max(e.LnEvidence, all.lnRisen(g.dispersion))
+		_, _, share := r.extent(e)
+		e.Confidence = max(e.Confidence, posterior(e.LnEvidence, share))
+	}
+	counts := make([]series, len(r.groups))
+	for k := from; k < to; k++ {
+		counts[k] = r.groups[k].counts
+	}
+	r.compare(e, counts, max(0, g.from-historyDays), g.from)
 }
 
 // severity is monthly cents over the customer's monthly cents allowed.
@@ -98,54 +159,57 @@ func odds(lnR, share float64) float64 {
 // test, over the data of that day, said what it says now: the same tier or a
 // higher one, past the gate. A group that only its payer's alarm told of counts
 // from its own first watch.
-func (d *Detector) knownAt(s story, e *era, f frame) upstream.Day {
+func (r *run) knownAt(s story) upstream.Day {
+	if s.level == upstream.MarketLevel {
+		return r.days[r.f.end-1]
+	}
 	var at *era
 	var own series
-	for end := max(f.end-s.scan.lag()+1, firstAlarmDays); end < f.end; end++ {
-		if then := d.era(end); then != at {
+	for end := max(r.f.end-s.lag+1, firstAlarmDays); end < r.f.end; end++ {
+		if then := r.era(end); then != at {
 			at = then
-			own = d.ownSeries(s, at, e)
+			own = r.ownSeries(s, at)
 		}
-		if d.holds(s, at, own, frameAt(end)) {
-			return d.days[end-1]
+		if r.holds(s, at, own, frameAt(end)) {
+			return r.days[end-1]
 		}
 	}
-	return d.days[f.end-1]
+	return r.days[r.f.end-1]
 }
 
-// ownSeries are the node's effective counts in an era; now is the running one's.
-func (d *Detector) ownSeries(s story, at, now *era) series {
+// ownSeries are the node's effective counts in an era.
+func (r *run) ownSeries(s story, at *era) series {
 	switch {
 	case s.level == upstream.PayerLevel:
-		return d.pooled(at)[s.node]
-	case at == now:
-		return d.current(now)[s.node]
+		return r.pooled(at)[s.node]
+	case at == r.e:
+		return r.weighed[s.node]
 	}
-	from, to := d.reach(at)
-	return d.effective(at, s.node, make([]tally, to-from+1))
+	from, to := r.reach(at)
+	return weigh(make([]tally, to-from+1), r.counts[s.node], r.clustering(at, r.groups[s.node].payer), from, to)
 }
 
 // holds repeats the story's own test on another day.
-func (d *Detector) holds(s story, e *era, own series, f frame) bool {
-	var r scan
+func (r *run) holds(s story, e *era, own series, f frame) bool {
+	var its scan
 	var share, gate float64
 	p, lag := s.node, 0
 	if s.level == upstream.GroupLevel {
-		p = d.groups[s.node].payer
-		r = shiryaevRoberts(own, f, d.prior(p, f), priorClaims)
-		share, gate = e.group[s.node], groupGate
+		p = r.groups[s.node].payer
+		its = shiryaevRoberts(own, f, r.prior(p, f), priorClaims)
+		share, gate = e.group[s.node]/r.h.quieted(r.node(p, s.node)), groupGate
 		_, best := likelihoodRatio(own, f)
 		lag = lags[best]
 	} else {
-		r = standardised(&d.payers[p], f, d.spread(e, p))
-		share, gate = e.payer[p], payerGate
-		lag = r.lag()
+		its = standardised(r.members(p), r.payers[p].counts.between(f.start, f.end), f, r.spread(e, p))
+		share, gate = e.payer[p]/r.h.quieted(r.node(p, -1)), payerGate
+		lag = its.lag()
 	}
-	tier := d.tier(r.lnR, share)
+	tier := r.tier(its.lnR, share)
 	if tier == "" || s.own == upstream.Alert && tier == upstream.Watch {
 		return false
 	}
-	return d.standsOut(e, own, p, f, lag, gate, share)
+	return r.Detector.standsOut(e, own, p, f, lag, gate, share)
 }
 
 // sort orders events: alerts first, then the dearest, then by name, so that the

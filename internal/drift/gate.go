@@ -31,9 +31,37 @@ const gatePayers = 3
 // of denial, minus the median shift of all other payers in the same two
 // windows, over the standard error of both. When all payers shift together, for
 // the season or for an error of the practice's own, none stands out.
+func (r *run) standsOut(own series, p int, lag int, gate, share float64) bool {
+	return r.Detector.standsOut(r.e, own, p, r.f, lag, gate, share)
+}
+
 func (d *Detector) standsOut(e *era, own series, p int, f frame, lag int, gate, share float64) bool {
+	market, marketError := d.market(e, p, f, lag)
+	baseline, current := f.windows(own, lag)
+	variance := logOddsVariance(baseline) + logOddsVariance(current) + marketError*marketError
+	if market > marketMoved*marketError {
+		gate = max(gate, math.Sqrt(2*math.Log(d.arl(share))))
+	}
+	return logOdds(current)-logOdds(baseline)-market >= gate*math.Sqrt(variance)
+}
+
+// market is the median shift in log-odds of all payers but one at a lag, and its
+// standard error; zero where there are too few. No payer is left out with p < 0.
+func (r *run) market(p, lag int) (middle, standardError float64) {
+	return r.Detector.market(r.e, p, r.f, lag)
+}
+
+func (d *Detector) market(e *era, p int, f frame, lag int) (middle, standardError float64) {
 	var buf [64]float64
-	others := buf[:0]
+	others := d.shifts(buf[:0], e, p, f, lag)
+	if len(others) < gatePayers {
+		return 0, 0
+	}
+	return consensus(others)
+}
+
+// shifts appends the shift in log-odds of every payer but one.
+func (d *Detector) shifts(others []float64, e *era, p int, f frame, lag int) []float64 {
 	for q, s := range d.pooled(e) {
 		if q == p {
 			continue
@@ -42,16 +70,7 @@ func (d *Detector) standsOut(e *era, own series, p int, f frame, lag int, gate, 
 			others = append(others, logOdds(current)-logOdds(baseline))
 		}
 	}
-	market, marketError := 0.0, 0.0
-	if len(others) >= gatePayers {
-		market, marketError = consensus(others)
-	}
-	baseline, current := f.windows(own, lag)
-	variance := logOddsVariance(baseline) + logOddsVariance(current) + marketError*marketError
-	if market > marketMoved*marketError {
-		gate = max(gate, math.Sqrt(2*math.Log(d.arl(share))))
-	}
-	return logOdds(current)-logOdds(baseline)-market >= gate*math.Sqrt(variance)
+	return others
 }
 
 // consensus is the median of shifts and its standard error; it reorders them.

@@ -117,9 +117,11 @@ func TestImpossibleCountsDoNotSpread(t *testing.T) {
 }
 
 func TestStandardisationIgnoresMix(t *testing.T) {
-	p := &payer{members: []series{cumulateMix(5, 5, .02), cumulateMix(5, 20, .4)}}
-	p.counts = sumOf(p.members)
-	windows, used := expectations(p, frameAt(200))
+	members := []series{cumulateMix(5, 5, .02), cumulateMix(5, 20, .4)}
+	counts, f := sumOf(members), frameAt(200)
+	overall := counts.between(f.start, f.end)
+	windows := make([]expectation, len(lags))
+	used := expectations(members, overall, f, lags[:], windows)
 	if used != len(lags)-1 && used != len(lags) {
 		t.Fatalf("%d lags are used", used)
 	}
@@ -128,11 +130,11 @@ func TestStandardisationIgnoresMix(t *testing.T) {
 			t.Errorf("lag %d: %g observed, %g expected", lags[i], w.observed, w.expected)
 		}
 	}
-	if r := standardised(p, frameAt(200), 1.05); r.lnR > math.Log(watchARL) {
+	if r := standardised(members, overall, f, 1.05); r.lnR > math.Log(watchARL) {
 		t.Errorf("a shift of volume alone has ln R %g", r.lnR)
 	}
 	// The same volumes, pooled, look like a rise.
-	if r := shiryaevRoberts(p.counts, frameAt(200), beta{4, 16}, priorClaims); r.lnR < math.Log(watchARL) {
+	if r := shiryaevRoberts(counts, f, beta{4, 16}, priorClaims); r.lnR < math.Log(watchARL) {
 		t.Errorf("pooled, the shift has ln R %g only", r.lnR)
 	}
 }
@@ -198,7 +200,7 @@ func TestBudgetIsSplitAsPromised(t *testing.T) {
 	det := New(Data{Decisions: practice(1, 5, 7, 140, 3000).decisions()}, Options{Budget: 2})
 	e := det.era(140)
 	alarms := 0.0
-	for _, share := range append(append([]float64{}, e.group...), e.payer...) {
+	for _, share := range append(append([]float64{e.market}, e.group...), e.payer...) {
 		alarms += businessDaysPerMonth / (businessDaysPerMonth / (2 * share))
 	}
 	if math.Abs(alarms-2) > 1e-9 {

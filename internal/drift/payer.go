@@ -11,30 +11,44 @@ var oddsRatios = [...]float64{1.15, 1.3, 1.6, 2.2}
 // lag only where its own baseline weighs at least as much.
 const shrinkClaims = 10
 
-// expectation is a payer's current window at one lag: denials observed, and
-// expected from each group's own baseline, with the variance of the difference.
+// expectation is a current window: denials observed, and expected from each
+// group's own baseline, with the variance of the difference.
 type expectation struct{ observed, expected, variance float64 }
 
-// standardised weighs a rise of the denial rate across a payer. Denials are
-// indirectly standardised: what is expected is each group's own baseline rate
-// on its current volume, so a shift of volume towards procedures that are
-// always denied more is no rise. The likelihood is Poisson, of ratio θ against
-// 1: (O ln θ − (θ−1)E)/φ, where φ is the payer's daily dispersion times the
-// variance of O over its expectation.
-func standardised(p *payer, f frame, dispersion float64) scan {
+func (w expectation) plus(o expectation) expectation {
+	return expectation{w.observed + o.observed, w.expected + o.expected, w.variance + o.variance}
+}
+
+// lnRatio weighs a rise of denials to ratio times the expected ones by the
+// Poisson likelihood, (O ln ratio − (ratio−1)E)/φ, where φ is the daily
+// dispersion times the variance of O over its expectation.
+func (w expectation) lnRatio(ratio, lnRatio, dispersion float64) float64 {
+	phi := max(w.variance/w.expected, .5) * dispersion
+	return (w.observed*lnRatio - (ratio-1)*w.expected) / phi
+}
+
+// lnRisen is ln of the mean likelihood ratio of oddsRatios; 0 where nothing is expected.
+func (w expectation) lnRisen(dispersion float64) float64 {
+	if w.expected <= 0 {
+		return 0
+	}
+	var terms [len(oddsRatios)]float64
+	for j, theta := range oddsRatios {
+		terms[j] = w.lnRatio(theta, lnOddsRatios[j], dispersion)
+	}
+	return lnMean(&terms)
+}
+
+// standardised weighs a rise of the denial rate across the groups of a payer, or
+// of all payers. Denials are indirectly standardised: what is expected is each
+// group's own baseline rate on its current volume, so a shift of volume towards
+// procedures that are always denied more is no rise.
+func standardised(members []series, overall tally, f frame, dispersion float64) scan {
 	var r scan
-	windows, used := expectations(p, f)
-	r.used = used
-	for i, w := range windows[:used] {
-		if w.expected <= 0 {
-			continue
-		}
-		phi := max(w.variance/w.expected, .5) * dispersion
-		var terms [len(oddsRatios)]float64
-		for j, theta := range oddsRatios {
-			terms[j] = (w.observed*lnOddsRatios[j] - (theta-1)*w.expected) / phi
-		}
-		r.ln[i] = lnMean(&terms)
+	var windows [len(lags)]expectation
+	r.used = expectations(members, overall, f, lags[:], windows[:])
+	for i, w := range windows[:r.used] {
+		r.ln[i] = w.lnRisen(dispersion)
 	}
 	r.combine()
 	return r
@@ -47,12 +61,12 @@ var lnOddsRatios = func() (ln [len(oddsRatios)]float64) {
 	return ln
 }()
 
-// expectations sums over the groups of a payer; used is the number of lags with
-// enough days before them and at least one group with enough claims.
-func expectations(p *payer, f frame) (windows [len(lags)]expectation, used int) {
-	overall := p.counts.between(f.start, f.end)
+// expectations sums over groups into windows, one a lag; the lags ascend. used
+// is the number of lags with enough days before them and at least one group with
+// enough claims.
+func expectations(members []series, overall tally, f frame, lags []int, windows []expectation) (used int) {
 	shrink := shrinkClaims * overall.rate()
-	for _, counts := range p.members {
+	for _, counts := range members {
 		start, end := counts.at(f.start), counts.at(f.end)
 		for i, lag := range lags {
 			if lag > f.end-f.baseline || lag > f.end-f.start {
@@ -68,14 +82,17 @@ func expectations(p *payer, f frame) (windows [len(lags)]expectation, used int) 
 			if current.n <= 0 {
 				continue
 			}
-			weight := base.n + shrinkClaims
-			rate := (base.x + shrink) / weight
-			expected := current.n * rate
-			w := &windows[i]
-			w.observed += current.x
-			w.expected += expected
-			w.variance += expected * (1 - rate) * (1 + current.n/weight)
+			windows[i] = windows[i].plus(expect(base, current, shrink))
 		}
 	}
-	return windows, used
+	return used
+}
+
+// expect is one group's expectation; shrink are the denials among shrinkClaims
+// claims at the rate it is shrunk towards.
+func expect(base, current tally, shrink float64) expectation {
+	weight := base.n + shrinkClaims
+	rate := (base.x + shrink) / weight
+	expected := current.n * rate
+	return expectation{current.x, expected, expected * (1 - rate) * (1 + current.n/weight)}
 }

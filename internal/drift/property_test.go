@@ -102,7 +102,8 @@ func checkEvent(t *rapid.T, e *upstream.DriftEvent, asOf upstream.Day) {
 	if e.Level == upstream.GroupLevel && e.DeltaValue <= 0 {
 		t.Errorf("a group is told of with a rate that changed by %g", e.DeltaValue)
 	}
-	if (e.CPTGroup == nil) != (e.Level == upstream.PayerLevel) || e.Payer == nil || e.RootCauses == nil || e.SampleClaimIDs == nil {
+	names := map[upstream.Level][2]bool{upstream.GroupLevel: {true, true}, upstream.PayerLevel: {true, false}, upstream.MarketLevel: {}}
+	if names[e.Level] != [2]bool{e.Payer != nil, e.CPTGroup != nil} || e.RootCauses == nil || e.SampleClaimIDs == nil {
 		t.Error("names don't fit the level, or a list is null")
 	}
 }

@@ -148,6 +148,51 @@ func (s *scan) interval(mass float64) (youngest, oldest int) {
 	return min(youngest, s.lag()), max(oldest, s.lag())
 }
 
+// dating is what the evidence says about the age of a change in business days:
+// the likeliest, and the youngest and oldest between which its posterior puts
+// intervalMass, leaving the same on either side.
+type dating struct{ likeliest, youngest, oldest int }
+
+// date reads ln likelihood ratios by age, ln[i] of a change i+1 days old. All
+// days are equally likely beforehand.
+func date(ln []float64) dating {
+	d := dating{likeliest: 1}
+	top := math.Inf(-1)
+	for i, ratio := range ln {
+		if ratio > top {
+			top, d.likeliest = ratio, i+1
+		}
+	}
+	total := 0.0
+	for _, ratio := range ln {
+		total += math.Exp(ratio - top)
+	}
+	const tail = (1 - intervalMass) / 2
+	below := 0.0
+	for i, ratio := range ln {
+		below += math.Exp(ratio-top) / total
+		if d.youngest == 0 && below >= tail {
+			d.youngest = i + 1
+		}
+		if d.oldest == 0 && below >= 1-tail {
+			d.oldest = i + 1
+		}
+	}
+	if d.oldest == 0 { // the sum fell short of 1-tail by rounding
+		d.oldest = len(ln)
+	}
+	d.youngest, d.oldest = max(min(d.youngest, d.likeliest), 1), max(d.oldest, d.likeliest)
+	return d
+}
+
+// ages are all ages that a change can be dated to: each day up to the largest lag.
+var ages = func() (days [125]int) {
+	for i := range days {
+		days[i] = i + 1
+	}
+	return days
+}()
+
 // shiryaevRoberts weighs, for every lag that leaves f.baseline days and
 // minClaims effective claims before it, a rate that rose at that lag against
 // one that stayed (Shin, Ramdas, Rinaldo, "E-detectors", arXiv 2203.03532).
@@ -159,6 +204,14 @@ func (s *scan) interval(mass float64) (youngest, oldest int) {
 // posterior mean; taking them below it finds improvements.
 func shiryaevRoberts(s series, f frame, prior beta, minClaims float64) scan {
 	var r scan
+	r.used = lnRatios(s, f, prior, minClaims, lags[:], r.ln[:])
+	r.combine()
+	return r
+}
+
+// lnRatios computes the ln likelihood ratios of shiryaevRoberts at ascending
+// lags, and returns how many of these can be used.
+func lnRatios(s series, f frame, prior beta, minClaims float64, lags []int, ratios []float64) (used int) {
 	start, end := s.at(f.start), s.at(f.end)
 	all := end.minus(start)
 	lnAll := lnBeta(prior.a+all.x, prior.b+paid(all))
@@ -172,20 +225,19 @@ func shiryaevRoberts(s series, f frame, prior beta, minClaims float64) scan {
 		if base.n < minClaims {
 			break
 		}
-		r.used = i + 1
+		used = i + 1
 		switch {
 		case current.n <= 0: // nothing decided says nothing
-			r.ln[i] = 0
+			ratios[i] = 0
 		case i > 0 && cut == split: // nothing decided since the lag before
-			r.ln[i] = r.ln[i-1]
+			ratios[i] = ratios[i-1]
 		default:
 			a, b := prior.a+base.x, prior.b+paid(base)
-			r.ln[i] = lnRisen(current, a/(a+b)) - (lnAll - lnBeta(a, b))
+			ratios[i] = lnRisen(current, a/(a+b)) - (lnAll - lnBeta(a, b))
 		}
 		split = cut
 	}
-	r.combine()
-	return r
+	return used
 }
 
 // lnRisen is ln of the probability of the current window under the mixture of

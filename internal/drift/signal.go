@@ -45,7 +45,7 @@ func (h history) spans(node *upstream.DriftEvent, asOf upstream.Day) []span {
 	var out []span
 	for i := range h.known {
 		e := &h.known[i]
-		if e.Status == upstream.Noise || !sameNode(e, node) {
+		if !freezes(e) || !sameNode(e, node) {
 			continue
 		}
 		s := span{e.ChangeDate, asOf}
@@ -72,10 +72,10 @@ func (h history) quieted(node *upstream.DriftEvent) float64 {
 	return factor
 }
 
-// open reports whether an incident is open at a node.
+// open reports whether an incident that freezes the baseline is open at a node.
 func (h history) open(node *upstream.DriftEvent) bool {
 	return slices.ContainsFunc(h.known, func(e upstream.DriftEvent) bool {
-		return (e.Status == upstream.Open || e.Status == upstream.Acknowledged) && sameNode(&e, node)
+		return isOpen(&e) && freezes(&e) && sameNode(&e, node)
 	})
 }
 

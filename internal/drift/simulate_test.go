@@ -24,7 +24,8 @@ type simulation struct {
 	change func(p, g, day int) (factor, logOdds, points float64)
 }
 
-var simulationStart = upstream.MakeDay(2023, 3, 6) // a Monday
+// simulationStart is a Monday; the 65th business day after it opens a year.
+var simulationStart = upstream.MakeDay(2022, 9, 26)
 
 func (s *simulation) decisions() *upstream.Decisions {
 	rng := rand.New(rand.NewPCG(s.seed, 1))

@@ -1,6 +1,10 @@
 package drift
 
-import "upstream"
+import (
+	"math"
+
+	"upstream"
+)
 
 // The ln likelihood ratios, and the z, that decide at which level a change is told.
 const (
@@ -13,8 +17,8 @@ const (
 // story is one change at one node, told once.
 type story struct {
 	level upstream.Level
-	node  int // index of the group or payer
-	scan  scan
+	node  int // index of the group or payer; the market has none
+	lag   int // likeliest age on the grid of lags
 	tier  upstream.Tier
 	own   upstream.Tier // the tier of the node's own alarm; "" if only its payer's
 	share float64       // of the budget, and lnR, of the alarm that is the evidence
@@ -24,20 +28,20 @@ type story struct {
 // tell turns alarms into stories: those that stand out from the other payers,
 // each at its right level. Groups under a payer with a story fold into it and
 // lend it their tier.
-func (d *Detector) tell(e *era, f frame, groups, payers []alarm) []story {
+func (r *run) tell(groups, payers []alarm) []story {
 	var stories []story
 	told := map[int]int{}  // group → its story
 	whole := map[int]int{} // payer → its story
 	for i := range payers {
 		a := &payers[i]
-		if !d.standsOut(e, d.pooled(e)[a.node], a.node, f, a.scan.lag(), payerGate, e.payer[a.node]) {
+		if !r.standsOut(r.pooled(r.e)[a.node], a.node, a.scan.lag(), payerGate, a.share) {
 			continue
 		}
-		s := story{upstream.PayerLevel, a.node, a.scan, a.tier, a.tier, e.payer[a.node], a.scan.lnR}
-		if g, ok := d.soleGroup(e, f, a); ok {
+		s := story{upstream.PayerLevel, a.node, a.scan.lag(), a.tier, a.tier, a.share, a.scan.lnR}
+		if g, ok := r.soleGroup(a); ok {
 			told[g] = len(stories)
-			s.level, s.node, s.own = upstream.GroupLevel, g, ""
-			s.scan = shiryaevRoberts(d.current(e)[g], f, d.prior(a.node, f), priorClaims)
+			own := shiryaevRoberts(r.weighed[g], r.f, r.prior(a.node, r.f), priorClaims)
+			s.level, s.node, s.lag, s.own = upstream.GroupLevel, g, own.lag(), ""
 		} else {
 			whole[a.node] = len(stories)
 		}
@@ -45,32 +49,50 @@ func (d *Detector) tell(e *era, f frame, groups, payers []alarm) []story {
 	}
 	for i := range groups {
 		a := &groups[i]
-		p := d.groups[a.node].payer
-		own := d.current(e)[a.node]
+		p := r.groups[a.node].payer
 		if at, ok := told[a.node]; ok {
-			stories[at].join(a, e.group[a.node])
+			stories[at].join(a)
 			continue
 		}
-		ratio, best := likelihoodRatio(own, f)
-		if !d.standsOut(e, own, p, f, lags[best], groupGate, e.group[a.node]) {
+		ratio, best := likelihoodRatio(r.weighed[a.node], r.f)
+		if !r.standsOut(r.weighed[a.node], p, lags[best], groupGate, a.share) {
 			continue
 		}
-		if at, ok := whole[p]; ok && ratio <= independentGroup {
-			stories[at].tier = higher(stories[at].tier, a.tier)
+		if r.under[p] {
+			if ratio > independentGroup && r.standsApart(p, a.node, lags[best]) {
+				stories = append(stories, groupStory(a))
+			}
 			continue
 		}
-		stories = append(stories, story{upstream.GroupLevel, a.node, a.scan, a.tier, a.tier, e.group[a.node], a.scan.lnR})
+		if at, ok := whole[p]; ok {
+			if ratio > independentGroup && r.standsApart(p, a.node, lags[best]) {
+				stories = append(stories, groupStory(a))
+			} else {
+				stories[at].tier = higher(stories[at].tier, a.tier)
+			}
+			continue
+		}
+		s := groupStory(a)
+		if r.rest(p, a.node, lags[best]) >= quietRest { // its payer rose as well
+			s.level, s.node, s.own = upstream.PayerLevel, p, ""
+			whole[p] = len(stories)
+		}
+		stories = append(stories, s)
 	}
 	return stories
 }
 
+func groupStory(a *alarm) story {
+	return story{upstream.GroupLevel, a.node, a.scan.lag(), a.tier, a.tier, a.share, a.scan.lnR}
+}
+
 // join adds a group's own alarm to the story its payer's alarm told of it. The
 // evidence is that of the alarm with the larger posterior, which R × share orders.
-func (s *story) join(a *alarm, share float64) {
+func (s *story) join(a *alarm) {
 	s.own = a.tier
 	s.tier = higher(s.tier, a.tier)
-	if odds(a.scan.lnR, share) > odds(s.lnR, s.share) {
-		s.lnR, s.share = a.scan.lnR, share
+	if odds(a.scan.lnR, a.share) > odds(s.lnR, s.share) {
+		s.lnR, s.share = a.scan.lnR, a.share
 	}
 }
 
@@ -83,33 +105,56 @@ func higher(a, b upstream.Tier) upstream.Tier {
 
 // soleGroup returns the group that alone explains its payer's alarm: the
 // strongest, if it is strong and the others, without it, did not rise.
-func (d *Detector) soleGroup(e *era, f frame, a *alarm) (group int, ok bool) {
-	counts := d.current(e)
-	from, to := d.payers[a.node].from, d.payers[a.node].to
+func (r *run) soleGroup(a *alarm) (group int, ok bool) {
+	from, to := r.payers[a.node].from, r.payers[a.node].to
 	top, lag := 0.0, a.scan.lag()
 	group = from
 	for g := from; g < to; g++ {
-		if ratio, best := likelihoodRatio(counts[g], f); ratio > top {
+		if ratio, best := likelihoodRatio(r.weighed[g], r.f); ratio > top {
 			top, group = ratio, g
 			if ratio > lagGroup {
 				lag = lags[best]
 			}
 		}
 	}
-	if top <= strongGroup {
-		return 0, false
+	return group, top > strongGroup && r.rest(a.node, group, lag) < quietRest
+}
+
+// rest is the z of a rise across a payer without one of its groups, beyond what
+// the other payers did over the same days.
+func (r *run) rest(p, without, lag int) float64 {
+	w := r.expect(p, without, lag)
+	if w.expected <= 0 {
+		return 0
 	}
-	observed, expected, variance := 0.0, 0.0, 1e-9
-	for g := from; g < to; g++ {
-		baseline, current := f.windows(counts[g], lag)
-		if g == group || baseline.n < shrinkClaims {
-			continue
+	market, _ := r.market(p, lag)
+	expected := w.expected * math.Exp(market)
+	return (w.observed - expected) / math.Sqrt((w.variance+1e-9)*r.spread(r.e, p))
+}
+
+// expect is the expectation of a payer at one lag, without one of its groups; -1
+// for with all.
+func (r *run) expect(p, without, lag int) (w expectation) {
+	shrink := shrinkClaims * r.overall(p).rate()
+	for g := r.payers[p].from; g < r.payers[p].to; g++ {
+		baseline, current := r.f.windows(r.counts[g], lag)
+		if g != without && baseline.n >= shrinkClaims && current.n > 0 {
+			w = w.plus(expect(baseline, current, shrink))
 		}
-		rate := (baseline.x + .5) / (baseline.n + 5)
-		observed += current.x
-		expected += current.n * rate
-		variance += current.n * rate * (1 - rate) * (1 + current.n/baseline.n)
 	}
-	rest := observed - expected
-	return group, rest < 0 || rest*rest < quietRest*quietRest*variance
+	return w
+}
+
+// standsApart reports whether a group rose by more than the rest of its payer,
+// as much as one must stand out from the market.
+func (r *run) standsApart(p, g, lag int) bool {
+	w := r.expect(p, g, lag)
+	if w.expected <= 0 {
+		return true
+	}
+	others := math.Log((w.observed + .5) / (w.expected + .5))
+	baseline, current := r.f.windows(r.weighed[g], lag)
+	shift := logOdds(current) - logOdds(baseline) - others
+	variance := logOddsVariance(baseline) + logOddsVariance(current) + (w.variance/w.expected)*r.spread(r.e, p)/w.expected
+	return shift >= groupGate*math.Sqrt(variance)
 }

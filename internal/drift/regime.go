@@ -1,0 +1,161 @@
+package drift
+
+import (
+	"math"
+
+	"upstream"
+)
+
+const (
+	// standDays is how many business days must still show an incident.
+	standDays = 20
+	// mirrorDays are the fewest days of an incident before a mirror may end it.
+	mirrorDays = 5
+)
+
+// regime is an incident against the baseline frozen before it: day by day since
+// the change, the denials observed and those expected at the frozen rates.
+type regime struct {
+	from       int // business day of the change
+	days       []expectation
+	dispersion float64
+	before     tally // whole counts of the frozen baseline
+	since      tally
+	known      []bool // by group: it has a frozen rate
+}
+
+// regimeOf compares groups from to before to with their own rates in the 260
+// business days before a change. Effective counts take the clustering into
+// account, whole ones with a dispersion the shocks that groups share.
+func (r *run) regimeOf(from, to, change int) *regime {
+	g := &regime{from: change, dispersion: 1, days: make([]expectation, r.f.end-change), known: make([]bool, to-from)}
+	start := max(0, change-historyDays)
+	var overall tally
+	for k := from; k < to; k++ {
+		overall = overall.plus(r.groups[k].counts.between(start, change))
+	}
+	shrink := shrinkClaims * overall.rate()
+	for k := from; k < to; k++ {
+		whole := r.groups[k].counts
+		base := r.baseline(k).between(start, change)
+		if base.n < shrinkClaims {
+			continue
+		}
+		g.known[k-from] = true
+		g.before = g.before.plus(base)
+		g.since = g.since.plus(whole.between(change, r.f.end))
+		icc := 0.0
+		if to-from == 1 {
+			icc = r.clustering(r.e, r.groups[k].payer)
+		}
+		weight := base.n + shrinkClaims
+		rate := (base.x + shrink) / weight
+		for t := range g.days {
+			day := whole.between(change+t, change+t+1)
+			if day.n <= 0 {
+				continue
+			}
+			deflate := 1 / (1 + (day.n-1)*icc)
+			expected := day.n * rate
+			g.days[t] = g.days[t].plus(expectation{day.x * deflate, expected * deflate, expected * (1 - rate) * deflate})
+		}
+	}
+	return g
+}
+
+// baseline are a group's whole counts without the days of earlier incidents.
+// The open one that is looked at may be left out as well: only days before its
+// change are read.
+func (r *run) baseline(g int) series { return r.counts[g] }
+
+func (t tally) plus(o tally) tally { return tally{t.n + o.n, t.x + o.x} }
+
+// window sums the last days, or all before them.
+func (g *regime) last(days int) (w expectation) {
+	for _, d := range g.days[max(0, len(g.days)-days):] {
+		w = w.plus(d)
+	}
+	return w
+}
+
+// ratio is by how much the denials of a window exceed the frozen baseline's,
+// shrunk a little towards no change.
+func ratio(w expectation) float64 { return (w.observed + 2) / (w.expected + 2) }
+
+// stands tells how the regime stands on its last day.
+func (g *regime) stands(arl float64) standing {
+	all := g.last(len(g.days))
+	if all.expected <= 0 {
+		return absent
+	}
+	risen := ratio(all)
+	if risen > 1 && g.back(risen, arl) {
+		return over
+	}
+	recent := g.last(standDays)
+	if risen <= 1 || recent.expected <= 0 || recent.observed*math.Log(risen)-(risen-1)*recent.expected <= 0 {
+		return absent
+	}
+	return present
+}
+
+// back is the mirror: the Shiryaev–Roberts statistic of a fall back to the frozen
+// baseline, against half of the rise. Half, because a rise is estimated too high
+// from the days that gave it away, and what fell short of half is no longer it.
+func (g *regime) back(risen, arl float64) bool {
+	var r scan
+	half := 1 + (risen-1)/2
+	for i, lag := range lags {
+		if lag > len(g.days)-mirrorDays {
+			break
+		}
+		r.used = i + 1
+		if w := g.last(lag); w.expected > 0 {
+			w.expected, w.variance = w.expected*half, w.variance*half
+			r.ln[i] = w.lnRatio(1/half, -math.Log(half), g.dispersion)
+		}
+	}
+	r.combine()
+	return r.used > 0 && r.lnR >= math.Log(arl)
+}
+
+// track brings a denial incident up to the run's day.
+func (r *run) track(e *upstream.DriftEvent) standing {
+	from, to, share := r.extent(e)
+	change := r.dayIndex(e.ChangeDate)
+	if from == to || change == 0 || change >= r.f.end {
+		return absent
+	}
+	g := r.regimeOf(from, to, change)
+	if to-from > 1 {
+		g.dispersion = r.spreadOf(e)
+	}
+	r.refigure(e, g, from, to)
+	return g.stands(r.arl(share))
+}
+
+// extent are the groups of an event's node, and its share of the budget.
+func (r *run) extent(e *upstream.DriftEvent) (from, to int, share float64) {
+	if e.Level == upstream.MarketLevel {
+		return 0, len(r.groups), r.e.market
+	}
+	p := r.payerIndex(name(e.Payer))
+	if p < 0 {
+		return 0, 0, 0
+	}
+	if e.Level == upstream.PayerLevel {
+		return r.payers[p].from, r.payers[p].to, r.payerShare(p)
+	}
+	g := r.groupIndex(p, name(e.CPTGroup))
+	if g < 0 {
+		return 0, 0, 0
+	}
+	return g, g + 1, r.groupShare(g)
+}
+
+func (r *run) spreadOf(e *upstream.DriftEvent) float64 {
+	if e.Level == upstream.MarketLevel {
+		return r.marketSpread(r.e)
+	}
+	return r.spread(r.e, r.payerIndex(name(e.Payer)))
+}
