@@ -154,7 +154,7 @@ func january(p, g, day int) (float64, float64, float64) {
 // nodes go over their thresholds by the dozen, and alerts stay in the budget.
 func TestJanuaryAtAllPayersDoesNotAlarm(t *testing.T) {
 	const customers, changed, weeks = 8, 150, 12
-	over, found := 0, 0
+	over, found, market := 0, 0, 0
 	for seed := range uint64(customers) {
 		s := simulation{seed: seed, days: changed + 5*weeks, volume: even(8, 8, 150), logit: even(8, 8, logit(.1)), icc: .01, shock: .1}
 		s.change = func(p, g, day int) (float64, float64, float64) {
@@ -167,12 +167,18 @@ func TestJanuaryAtAllPayersDoesNotAlarm(t *testing.T) {
 		for _, r := range results {
 			over += r.Summary.Alarms
 		}
-		found += len(onsets(results))
+		for _, o := range onsets(results) {
+			if o.event.Level == upstream.MarketLevel {
+				market++
+			} else {
+				found++
+			}
+		}
 	}
-	t.Logf("%d times a node over its threshold, %d alerts", over, found)
+	t.Logf("%d times a node over its threshold, %d alerts of payers and groups, %d of the market", over, found, market)
 	months := float64(customers*weeks*5) / businessDaysPerMonth
-	if over < 100 || float64(found) > DefaultBudget*months {
-		t.Errorf("%d times a node over its threshold, %d alerts in %.0f customer-months", over, found, months)
+	if over < 100 || float64(found) > DefaultBudget*months || market > customers {
+		t.Errorf("%d times a node over its threshold, %d alerts in %.0f customer-months, %d of the market", over, found, months, market)
 	}
 }
 
@@ -217,7 +223,7 @@ func TestMixShiftWithinAPayerDoesNotAlarmThePayer(t *testing.T) {
 	}
 }
 
-func TestImprovementRaisesNoEvent(t *testing.T) {
+func TestImprovementIsListedAndNeverPages(t *testing.T) {
 	s := simulation{seed: 3, days: 190, volume: even(8, 4, 300), logit: even(8, 4, logit(.2)), icc: .01}
 	s.change = func(p, g, day int) (float64, float64, float64) {
 		if p == 1 && day >= 150 {
@@ -226,8 +232,12 @@ func TestImprovementRaisesNoEvent(t *testing.T) {
 		return 1, 0, 0
 	}
 	d := s.decisions()
-	for _, e := range New(Data{Decisions: d}, Options{}).At(d.To, nil).Events {
-		t.Errorf("%s/%s is told as %s", name(e.Payer), name(e.CPTGroup), e.Direction)
+	events := New(Data{Decisions: d}, Options{}).At(d.To, nil).Events
+	if len(events) != 1 || name(events[0].Payer) != "Payer B" || events[0].Level != upstream.PayerLevel {
+		t.Fatalf("%d events, want the improvement of Payer B alone", len(events))
+	}
+	if e := events[0]; e.Tier != upstream.Watch || e.Direction != upstream.Better || e.DeltaValue > -.08 || e.DollarsPerMonth >= 0 {
+		t.Errorf("told as %s, %s, by %.3f and %s", e.Tier, e.Direction, e.DeltaValue, e.DollarsPerMonth)
 	}
 }
 

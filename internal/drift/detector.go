@@ -132,10 +132,8 @@ func (d *Detector) denials(asOf upstream.Day, end int, known []upstream.DriftEve
 	open := openKnown(known, func(e *upstream.DriftEvent) bool { return e.Signal == upstream.DenialRate && e.KnownAt <= asOf })
 	r := d.newRun(asOf, end, history{known})
 	groups, payers := r.scanGroups(sum), r.scanPayers(sum)
-	stories := r.tell(groups, payers)
-	if s, ok := r.scanMarket(sum); ok {
-		stories = append(stories, s)
-	}
+	stories := r.scanMarket(r.tell(groups, payers), sum)
+	stories = append(stories, r.scanBetter(sum)...)
 	var found []upstream.DriftEvent
 	for _, s := range stories {
 		found = append(found, r.event(s))

@@ -31,6 +31,9 @@ func (r *run) event(s story) upstream.DriftEvent {
 		RootCauses:     []upstream.RootCause{},
 		SampleClaimIDs: []string{},
 	}
+	if s.fell {
+		e.Direction = upstream.Better
+	}
 	r.name(&e, s)
 	if q := r.h.quieted(&e); q > 1 {
 		e.Quieted = q
@@ -58,11 +61,15 @@ func (r *run) date(s story) dating {
 	var used int
 	switch s.level {
 	case upstream.GroupLevel:
-		used = lnRatios(r.weighed[s.node], r.f, r.prior(r.groups[s.node].payer, r.f), priorClaims, ages[:], ln[:])
+		changed := lnRisen
+		if s.fell {
+			changed = lnFallen
+		}
+		used = lnRatios(r.weighed[s.node], r.f, r.prior(r.groups[s.node].payer, r.f), priorClaims, ages[:], ln[:], changed)
 	case upstream.PayerLevel:
-		used = r.lnAges(r.members(s.node), r.overall(s.node), r.spread(r.e, s.node), ln[:])
+		used = r.lnAges(r.members(s.node), r.overall(s.node), r.spread(r.e, s.node), ln[:], s.fell)
 	default:
-		used = r.lnAges(r.counts, r.everything(), r.marketSpread(r.e), ln[:])
+		used = r.lnAges(r.counts, r.everything(), r.marketSpread(r.e), ln[:], s.fell)
 	}
 	if used == 0 {
 		return dating{s.lag, s.lag, s.lag}
@@ -70,11 +77,15 @@ func (r *run) date(s story) dating {
 	return date(ln[:used])
 }
 
-func (r *run) lnAges(members []series, overall tally, dispersion float64, ln []float64) int {
+func (r *run) lnAges(members []series, overall tally, dispersion float64, ln []float64, fell bool) int {
 	var windows [len(ages)]expectation
 	used := expectations(members, overall, r.f, ages[:], windows[:])
 	for i, w := range windows[:used] {
-		ln[i] = w.lnRisen(dispersion)
+		if fell {
+			ln[i] = w.lnFallen(dispersion)
+		} else {
+			ln[i] = w.lnRisen(dispersion)
+		}
 	}
 	return used
 }
@@ -160,9 +171,6 @@ func odds(lnR, share float64) float64 {
 // higher one, past the gate. A group that only its payer's alarm told of counts
 // from its own first watch.
 func (r *run) knownAt(s story) upstream.Day {
-	if s.level == upstream.MarketLevel {
-		return r.days[r.f.end-1]
-	}
 	var at *era
 	var own series
 	for end := max(r.f.end-s.lag+1, firstAlarmDays); end < r.f.end; end++ {
@@ -180,6 +188,8 @@ func (r *run) knownAt(s story) upstream.Day {
 // ownSeries are the node's effective counts in an era.
 func (r *run) ownSeries(s story, at *era) series {
 	switch {
+	case s.level == upstream.MarketLevel:
+		return series{}
 	case s.level == upstream.PayerLevel:
 		return r.pooled(at)[s.node]
 	case at == r.e:
@@ -191,25 +201,48 @@ func (r *run) ownSeries(s story, at *era) series {
 
 // holds repeats the story's own test on another day.
 func (r *run) holds(s story, e *era, own series, f frame) bool {
-	var its scan
-	var share, gate float64
-	p, lag := s.node, 0
-	if s.level == upstream.GroupLevel {
-		p = r.groups[s.node].payer
-		its = shiryaevRoberts(own, f, r.prior(p, f), priorClaims)
-		share, gate = e.group[s.node]/r.h.quieted(r.node(p, s.node)), groupGate
-		_, best := likelihoodRatio(own, f)
-		lag = lags[best]
-	} else {
-		its = standardised(r.members(p), r.payers[p].counts.between(f.start, f.end), f, r.spread(e, p))
-		share, gate = e.payer[p]/r.h.quieted(r.node(p, -1)), payerGate
-		lag = its.lag()
-	}
+	its, share := r.test(s, e, own, f)
 	tier := r.tier(its.lnR, share)
 	if tier == "" || s.own == upstream.Alert && tier == upstream.Watch {
 		return false
 	}
-	return r.Detector.standsOut(e, own, p, f, lag, gate, share)
+	sign := 1.0
+	if s.fell {
+		sign = -1
+	}
+	switch s.level {
+	case upstream.GroupLevel:
+		lag := its.lag()
+		if !s.fell {
+			_, best := likelihoodRatio(own, f)
+			lag = lags[best]
+		}
+		return r.Detector.standsOut(e, own, r.groups[s.node].payer, f, lag, groupGate, share, sign)
+	case upstream.PayerLevel:
+		return r.Detector.standsOut(e, own, s.node, f, its.lag(), payerGate, share, sign)
+	}
+	return true
+}
+
+// test is the story's own test on another day.
+func (r *run) test(s story, e *era, own series, f frame) (its scan, share float64) {
+	switch s.level {
+	case upstream.GroupLevel:
+		p := r.groups[s.node].payer
+		share = e.group[s.node] / r.h.quieted(r.node(p, s.node))
+		if s.fell {
+			return improved(own, f, r.prior(p, f), priorClaims), share
+		}
+		return shiryaevRoberts(own, f, r.prior(p, f), priorClaims), share
+	case upstream.PayerLevel:
+		share = e.payer[s.node] / r.h.quieted(r.node(s.node, -1))
+		return standardised(r.members(s.node), r.payers[s.node].counts.between(f.start, f.end), f, r.spread(e, s.node), s.fell), share
+	}
+	var overall tally
+	for p := range r.payers {
+		overall = overall.plus(r.payers[p].counts.between(f.start, f.end))
+	}
+	return standardised(r.counts, overall, f, r.marketSpread(e), s.fell), e.market
 }
 
 // sort orders events: alerts first, then the dearest, then by name, so that the

@@ -55,7 +55,7 @@ func TestEventHasTheFiguresOfItsWindows(t *testing.T) {
 		// 8 groups of 36 paid at $120, less nothing: severity is 0.1·40 of 8·36
 		Severity: .1 * 40 / (8 * 36),
 		// What the statistic alone decides is judged below.
-		Confidence: e.Confidence, LnEvidence: e.LnEvidence, KnownAt: e.KnownAt,
+		Confidence: e.Confidence, LnEvidence: e.LnEvidence, KnownAt: e.KnownAt, EvidentAt: d.To,
 		ChangeDateLow: e.ChangeDateLow, ChangeDateHigh: e.ChangeDateHigh,
 	}
 	if diff := cmp.Diff(want, e, cmp.Comparer(close12)); diff != "" {
@@ -107,7 +107,7 @@ func TestSummarySaysWhatWasLookedAt(t *testing.T) {
 	if s.FirstDay != det.days[19]+1 || s.LastDay != det.days[279] {
 		t.Errorf("used %s to %s", s.FirstDay, s.LastDay)
 	}
-	if s.NodesConsidered != 8+4 || s.Windows != 12*len(lags) || s.Alarms != 0 {
+	if s.NodesConsidered != 8+4+1 || s.Windows != 13*len(lags) || s.Alarms != 0 {
 		t.Errorf("%d nodes, %d windows, %d alarms", s.NodesConsidered, s.Windows, s.Alarms)
 	}
 	raw, err := json.Marshal(s.Parameters)

@@ -31,18 +31,19 @@ const gatePayers = 3
 // of denial, minus the median shift of all other payers in the same two
 // windows, over the standard error of both. When all payers shift together, for
 // the season or for an error of the practice's own, none stands out.
-func (r *run) standsOut(own series, p int, lag int, gate, share float64) bool {
-	return r.Detector.standsOut(r.e, own, p, r.f, lag, gate, share)
+func (r *run) standsOut(own series, p, lag int, gate, share float64) bool {
+	return r.Detector.standsOut(r.e, own, p, r.f, lag, gate, share, +1)
 }
 
-func (d *Detector) standsOut(e *era, own series, p int, f frame, lag int, gate, share float64) bool {
+// standsOut with sign -1 is the same for falls.
+func (d *Detector) standsOut(e *era, own series, p int, f frame, lag int, gate, share, sign float64) bool {
 	market, marketError := d.market(e, p, f, lag)
 	baseline, current := f.windows(own, lag)
 	variance := logOddsVariance(baseline) + logOddsVariance(current) + marketError*marketError
-	if market > marketMoved*marketError {
+	if sign*market > marketMoved*marketError {
 		gate = max(gate, math.Sqrt(2*math.Log(d.arl(share))))
 	}
-	return logOdds(current)-logOdds(baseline)-market >= gate*math.Sqrt(variance)
+	return sign*(logOdds(current)-logOdds(baseline)-market) >= gate*math.Sqrt(variance)
 }
 
 // market is the median shift in log-odds of all payers but one at a lag, and its

@@ -18,40 +18,50 @@ const (
 	marketOwn  = 1.64
 )
 
-// scanMarket looks for a rise at most payers.
-func (r *run) scanMarket(sum *upstream.RunSummary) (story, bool) {
-	if len(r.payers) <= gatePayers || r.e.market == 0 || r.h.open(&upstream.DriftEvent{Signal: upstream.DenialRate}) {
-		return story{}, false
+// scanMarket looks for a rise at most payers. It replaces the stories of payers
+// and groups that began when most others rose too: they only were the first to
+// stand out. In season and without a year to compare with it is listed only.
+func (r *run) scanMarket(stories []story, sum *upstream.RunSummary) []story {
+	market := &upstream.DriftEvent{Signal: upstream.DenialRate}
+	if len(r.payers) <= gatePayers || r.e.market == 0 {
+		return stories
 	}
-	var overall tally
-	for p := range r.payers {
-		overall = overall.plus(r.overall(p))
+	share := r.e.market / r.h.quieted(market)
+	s := standardised(r.counts, r.everything(), r.f, r.marketSpread(r.e), false)
+	alarms := r.judge(nil, 0, &s, func(int) float64 { return share }, sum)
+	told := story{upstream.MarketLevel, 0, s.lag(), "", "", share, s.lnR, false}
+	if len(alarms) > 0 {
+		if moved, doubtful := r.mostMoved(s.lag()); moved {
+			told.tier = alarms[0].tier
+			if doubtful {
+				told.tier = upstream.Watch
+			}
+		}
 	}
-	s := standardised(r.counts, overall, r.f, r.marketSpread(r.e))
-	alarms := r.judge(nil, 0, &s, func(int) float64 {
-		return r.e.market / r.h.quieted(&upstream.DriftEvent{Signal: upstream.DenialRate})
-	}, sum)
-	if len(alarms) == 0 {
-		return story{}, false
+	var rest []story
+	for _, its := range stories {
+		if moved, doubtful := r.mostMoved(its.lag); moved && !doubtful && len(alarms) > 0 {
+			told.tier = higher(told.tier, its.tier)
+			continue
+		}
+		rest = append(rest, its)
 	}
-	a := &alarms[0]
-	tier := a.tier
-	switch moved, compared := r.mostMoved(s.lag()); {
-	case !moved:
-		return story{}, false
-	case !compared && r.inSeason(s.lag()):
-		tier = upstream.Watch
+	if told.tier == "" || r.h.open(market) {
+		return rest
 	}
-	return story{upstream.MarketLevel, 0, s.lag(), tier, tier, a.share, s.lnR}, true
+	told.own = told.tier
+	return append(rest, told)
 }
 
-// mostMoved reports whether most payers shifted, by more than they did in the
-// same days a year before where the history reaches back so far (compared).
-func (r *run) mostMoved(lag int) (moved, compared bool) {
+// mostMoved reports whether most payers rose since a lag, by more than they did
+// in the same days a year before. Where the history doesn't reach back so far and
+// the days hold a January, that is doubtful.
+func (r *run) mostMoved(lag int) (moved, doubtful bool) {
 	shifts := r.shifts(nil, r.e, -1, r.f, lag)
 	if len(shifts) <= gatePayers {
 		return false, false
 	}
+	payers := len(shifts)
 	middle, off := consensus(shifts)
 	rose := 0
 	for p := range r.payers {
@@ -59,13 +69,13 @@ func (r *run) mostMoved(lag int) (moved, compared bool) {
 			rose++
 		}
 	}
-	if float64(rose) < marketMost*float64(len(shifts)) {
+	if float64(rose) < marketMost*float64(payers) {
 		return false, false
 	}
 	if before, offBefore, ok := r.lastYear(lag); ok {
-		return middle-max(before, 0) > marketMoved*math.Hypot(off, offBefore), true
+		return middle-max(before, 0) > marketMoved*math.Hypot(off, offBefore), false
 	}
-	return middle > marketMoved*off, false
+	return middle > marketMoved*off, r.inSeason(lag)
 }
 
 // lastYear is the median shift of all payers a year before, and its standard error.

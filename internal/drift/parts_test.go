@@ -130,7 +130,7 @@ func TestStandardisationIgnoresMix(t *testing.T) {
 			t.Errorf("lag %d: %g observed, %g expected", lags[i], w.observed, w.expected)
 		}
 	}
-	if r := standardised(members, overall, f, 1.05); r.lnR > math.Log(watchARL) {
+	if r := standardised(members, overall, f, 1.05, false); r.lnR > math.Log(watchARL) {
 		t.Errorf("a shift of volume alone has ln R %g", r.lnR)
 	}
 	// The same volumes, pooled, look like a rise.

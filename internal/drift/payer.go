@@ -39,16 +39,32 @@ func (w expectation) lnRisen(dispersion float64) float64 {
 	return lnMean(&terms)
 }
 
+// lnFallen is lnRisen for falls by the same ratios.
+func (w expectation) lnFallen(dispersion float64) float64 {
+	if w.expected <= 0 {
+		return 0
+	}
+	var terms [len(oddsRatios)]float64
+	for j, theta := range oddsRatios {
+		terms[j] = w.lnRatio(1/theta, -lnOddsRatios[j], dispersion)
+	}
+	return lnMean(&terms)
+}
+
 // standardised weighs a rise of the denial rate across the groups of a payer, or
 // of all payers. Denials are indirectly standardised: what is expected is each
 // group's own baseline rate on its current volume, so a shift of volume towards
-// procedures that are always denied more is no rise.
-func standardised(members []series, overall tally, f frame, dispersion float64) scan {
+// procedures that are always denied more is no rise. fell weighs a fall instead.
+func standardised(members []series, overall tally, f frame, dispersion float64, fell bool) scan {
 	var r scan
 	var windows [len(lags)]expectation
 	r.used = expectations(members, overall, f, lags[:], windows[:])
 	for i, w := range windows[:r.used] {
-		r.ln[i] = w.lnRisen(dispersion)
+		if fell {
+			r.ln[i] = w.lnFallen(dispersion)
+		} else {
+			r.ln[i] = w.lnRisen(dispersion)
+		}
 	}
 	r.combine()
 	return r

@@ -96,10 +96,11 @@ func checkEvent(t *rapid.T, e *upstream.DriftEvent, asOf upstream.Day) {
 	if e.ChangeDateLow > e.ChangeDate || e.ChangeDate > e.ChangeDateHigh || e.ChangeDateHigh > asOf {
 		t.Errorf("change date %s is not within %s to %s", e.ChangeDate, e.ChangeDateLow, e.ChangeDateHigh)
 	}
-	if e.BaselineN <= 0 || e.CurrentN <= 0 || e.DollarsPerMonth < 0 {
+	better := e.Direction == upstream.Better
+	if e.BaselineN <= 0 || e.CurrentN <= 0 || e.DollarsPerMonth < 0 && !better {
 		t.Errorf("baseline %d claims, current %d, %d cents", e.BaselineN, e.CurrentN, e.DollarsPerMonth)
 	}
-	if e.Level == upstream.GroupLevel && e.DeltaValue <= 0 {
+	if e.Level == upstream.GroupLevel && (e.DeltaValue < 0) != better {
 		t.Errorf("a group is told of with a rate that changed by %g", e.DeltaValue)
 	}
 	names := map[upstream.Level][2]bool{upstream.GroupLevel: {true, true}, upstream.PayerLevel: {true, false}, upstream.MarketLevel: {}}

@@ -83,16 +83,15 @@ func (g *regime) last(days int) (w expectation) {
 func ratio(w expectation) float64 { return (w.observed + 2) / (w.expected + 2) }
 
 // stands tells how the regime stands on its last day.
-func (g *regime) stands(arl float64) standing {
+func (g *regime) stands() standing {
 	all := g.last(len(g.days))
 	if all.expected <= 0 {
 		return absent
 	}
-	risen := ratio(all)
-	if risen > 1 && g.back(risen, arl) {
+	if g.back() {
 		return over
 	}
-	recent := g.last(standDays)
+	risen, recent := ratio(all), g.last(standDays)
 	if risen <= 1 || recent.expected <= 0 || recent.observed*math.Log(risen)-(risen-1)*recent.expected <= 0 {
 		return absent
 	}
@@ -100,28 +99,32 @@ func (g *regime) stands(arl float64) standing {
 }
 
 // back is the mirror: the Shiryaev–Roberts statistic of a fall back to the frozen
-// baseline, against half of the rise. Half, because a rise is estimated too high
-// from the days that gave it away, and what fell short of half is no longer it.
-func (g *regime) back(risen, arl float64) bool {
+// baseline, against half of the rise of the days before. Half, because a rise is
+// estimated too high from the days that gave it away, and what fell short of half
+// is no longer it. It may be wrong once in minARL days: an incident closed too
+// soon is found again, one kept open for nothing is looked at every day.
+func (g *regime) back() bool {
 	var r scan
-	half := 1 + (risen-1)/2
+	all := g.last(len(g.days))
 	for i, lag := range lags {
 		if lag > len(g.days)-mirrorDays {
 			break
 		}
 		r.used = i + 1
-		if w := g.last(lag); w.expected > 0 {
+		w := g.last(lag)
+		risen := ratio(expectation{observed: all.observed - w.observed, expected: all.expected - w.expected})
+		if half := 1 + (risen-1)/2; w.expected > 0 && half > 1 {
 			w.expected, w.variance = w.expected*half, w.variance*half
 			r.ln[i] = w.lnRatio(1/half, -math.Log(half), g.dispersion)
 		}
 	}
 	r.combine()
-	return r.used > 0 && r.lnR >= math.Log(arl)
+	return r.used > 0 && r.lnR >= math.Log(minARL)
 }
 
 // track brings a denial incident up to the run's day.
 func (r *run) track(e *upstream.DriftEvent) standing {
-	from, to, share := r.extent(e)
+	from, to, _ := r.extent(e)
 	change := r.dayIndex(e.ChangeDate)
 	if from == to || change == 0 || change >= r.f.end {
 		return absent
@@ -131,7 +134,7 @@ func (r *run) track(e *upstream.DriftEvent) standing {
 		g.dispersion = r.spreadOf(e)
 	}
 	r.refigure(e, g, from, to)
-	return g.stands(r.arl(share))
+	return g.stands()
 }
 
 // extent are the groups of an event's node, and its share of the budget.

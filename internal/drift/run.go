@@ -144,7 +144,7 @@ func (r *run) scanPayers(sum *upstream.RunSummary) []alarm {
 		if r.e.payer[p] == 0 || r.under[p] {
 			continue
 		}
-		s := standardised(r.members(p), r.overall(p), r.f, r.spread(r.e, p))
+		s := standardised(r.members(p), r.overall(p), r.f, r.spread(r.e, p), false)
 		alarms = r.judge(alarms, p, &s, r.payerShare, sum)
 	}
 	return alarms

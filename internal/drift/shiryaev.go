@@ -14,6 +14,9 @@ var shifts = [...]float64{.03, .06, .12, .25}
 // disprove any of them for ever.
 const highestRate = .97
 
+// lowestRate bounds those of improvements above 0, likewise.
+const lowestRate = .003
+
 // negligible is the distance in ln below which a term can't change a sum of
 // doubles that holds a 1: e^-40 is a hundredth of half a unit in the last place.
 const negligible = 40
@@ -204,14 +207,22 @@ var ages = func() (days [125]int) {
 // posterior mean; taking them below it finds improvements.
 func shiryaevRoberts(s series, f frame, prior beta, minClaims float64) scan {
 	var r scan
-	r.used = lnRatios(s, f, prior, minClaims, lags[:], r.ln[:])
+	r.used = lnRatios(s, f, prior, minClaims, lags[:], r.ln[:], lnRisen)
+	r.combine()
+	return r
+}
+
+// improved is shiryaevRoberts for a rate that fell.
+func improved(s series, f frame, prior beta, minClaims float64) scan {
+	var r scan
+	r.used = lnRatios(s, f, prior, minClaims, lags[:], r.ln[:], lnFallen)
 	r.combine()
 	return r
 }
 
 // lnRatios computes the ln likelihood ratios of shiryaevRoberts at ascending
-// lags, and returns how many of these can be used.
-func lnRatios(s series, f frame, prior beta, minClaims float64, lags []int, ratios []float64) (used int) {
+// lags, and returns how many of these can be used. changed is lnRisen or lnFallen.
+func lnRatios(s series, f frame, prior beta, minClaims float64, lags []int, ratios []float64, changed func(tally, float64) float64) (used int) {
 	start, end := s.at(f.start), s.at(f.end)
 	all := end.minus(start)
 	lnAll := lnBeta(prior.a+all.x, prior.b+paid(all))
@@ -233,7 +244,7 @@ func lnRatios(s series, f frame, prior beta, minClaims float64, lags []int, rati
 			ratios[i] = ratios[i-1]
 		default:
 			a, b := prior.a+base.x, prior.b+paid(base)
-			ratios[i] = lnRisen(current, a/(a+b)) - (lnAll - lnBeta(a, b))
+			ratios[i] = changed(current, a/(a+b)) - (lnAll - lnBeta(a, b))
 		}
 		split = cut
 	}
@@ -247,6 +258,20 @@ func lnRisen(current tally, mean float64) float64 {
 	rest := paid(current)
 	for i, shift := range shifts {
 		q := min(mean+shift, highestRate)
+		terms[i] = rest * ln(1-q)
+		if current.x > 0 {
+			terms[i] += current.x * ln(q)
+		}
+	}
+	return lnMean(&terms)
+}
+
+// lnFallen is lnRisen with rates that lie one of the shifts below mean.
+func lnFallen(current tally, mean float64) float64 {
+	var terms [len(shifts)]float64
+	rest := paid(current)
+	for i, shift := range shifts {
+		q := max(mean-shift, lowestRate)
 		terms[i] = rest * ln(1-q)
 		if current.x > 0 {
 			terms[i] += current.x * ln(q)

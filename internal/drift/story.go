@@ -23,6 +23,7 @@ type story struct {
 	own   upstream.Tier // the tier of the node's own alarm; "" if only its payer's
 	share float64       // of the budget, and lnR, of the alarm that is the evidence
 	lnR   float64
+	fell  bool // an improvement
 }
 
 // tell turns alarms into stories: those that stand out from the other payers,
@@ -37,7 +38,7 @@ func (r *run) tell(groups, payers []alarm) []story {
 		if !r.standsOut(r.pooled(r.e)[a.node], a.node, a.scan.lag(), payerGate, a.share) {
 			continue
 		}
-		s := story{upstream.PayerLevel, a.node, a.scan.lag(), a.tier, a.tier, a.share, a.scan.lnR}
+		s := story{upstream.PayerLevel, a.node, a.scan.lag(), a.tier, a.tier, a.share, a.scan.lnR, false}
 		if g, ok := r.soleGroup(a); ok {
 			told[g] = len(stories)
 			own := shiryaevRoberts(r.weighed[g], r.f, r.prior(a.node, r.f), priorClaims)
@@ -58,16 +59,10 @@ func (r *run) tell(groups, payers []alarm) []story {
 		if !r.standsOut(r.weighed[a.node], p, lags[best], groupGate, a.share) {
 			continue
 		}
-		if r.under[p] {
-			if ratio > independentGroup && r.standsApart(p, a.node, lags[best]) {
+		if at, told := whole[p]; told || r.under[p] {
+			if ratio > independentGroup && r.standsApart(p, a.node, lags[best], a.share) {
 				stories = append(stories, groupStory(a))
-			}
-			continue
-		}
-		if at, ok := whole[p]; ok {
-			if ratio > independentGroup && r.standsApart(p, a.node, lags[best]) {
-				stories = append(stories, groupStory(a))
-			} else {
+			} else if told {
 				stories[at].tier = higher(stories[at].tier, a.tier)
 			}
 			continue
@@ -83,7 +78,7 @@ func (r *run) tell(groups, payers []alarm) []story {
 }
 
 func groupStory(a *alarm) story {
-	return story{upstream.GroupLevel, a.node, a.scan.lag(), a.tier, a.tier, a.share, a.scan.lnR}
+	return story{upstream.GroupLevel, a.node, a.scan.lag(), a.tier, a.tier, a.share, a.scan.lnR, false}
 }
 
 // join adds a group's own alarm to the story its payer's alarm told of it. The
@@ -145,9 +140,10 @@ func (r *run) expect(p, without, lag int) (w expectation) {
 	return w
 }
 
-// standsApart reports whether a group rose by more than the rest of its payer,
-// as much as one must stand out from the market.
-func (r *run) standsApart(p, g, lag int) bool {
+// standsApart reports whether a group rose by more than the rest of its payer.
+// The group is over its threshold for what all did, so what it did alone must
+// carry the whole evidence, as in the gate of a market that moved.
+func (r *run) standsApart(p, g, lag int, share float64) bool {
 	w := r.expect(p, g, lag)
 	if w.expected <= 0 {
 		return true
@@ -156,5 +152,5 @@ func (r *run) standsApart(p, g, lag int) bool {
 	baseline, current := r.f.windows(r.weighed[g], lag)
 	shift := logOdds(current) - logOdds(baseline) - others
 	variance := logOddsVariance(baseline) + logOddsVariance(current) + (w.variance/w.expected)*r.spread(r.e, p)/w.expected
-	return shift >= groupGate*math.Sqrt(variance)
+	return shift >= max(groupGate, math.Sqrt(2*math.Log(r.arl(share))))*math.Sqrt(variance)
 }
