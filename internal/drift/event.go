@@ -57,37 +57,67 @@ func (r *run) name(e *upstream.DriftEvent, s story) {
 
 // date dates the story's change to the day.
 func (r *run) date(s story) dating {
-	var ln [len(ages)]float64
-	var used int
+	from, to := s.node, s.node+1
+	weighed := r.weighed
 	switch s.level {
-	case upstream.GroupLevel:
-		changed := lnRisen
-		if s.fell {
-			changed = lnFallen
-		}
-		used = lnRatios(r.weighed[s.node], r.f, r.prior(r.groups[s.node].payer, r.f), priorClaims, ages[:], ln[:], changed)
 	case upstream.PayerLevel:
-		used = r.lnAges(r.members(s.node), r.overall(s.node), r.spread(r.e, s.node), ln[:], s.fell)
-	default:
-		used = r.lnAges(r.counts, r.everything(), r.marketSpread(r.e), ln[:], s.fell)
+		from, to = r.payers[s.node].from, r.payers[s.node].to
+	case upstream.MarketLevel:
+		from, to = 0, len(r.groups)
 	}
-	if used == 0 {
-		return dating{s.lag, s.lag, s.lag}
+	if d, ok := r.dateOf(s.level, from, to, r.counts, weighed[from], s.fell); ok {
+		return d
 	}
-	return date(ln[:used])
+	return dating{s.lag, s.lag, s.lag}
 }
 
-func (r *run) lnAges(members []series, overall tally, dispersion float64, ln []float64, fell bool) int {
-	var windows [len(ages)]expectation
-	used := expectations(members, overall, r.f, ages[:], windows[:])
-	for i, w := range windows[:used] {
+// dateOf dates a change of the groups from to before to; weighed are the
+// effective counts of a single one.
+func (r *run) dateOf(level upstream.Level, from, to int, counts []series, weighed series, fell bool) (dating, bool) {
+	var ln [len(ages)]float64
+	used := 0
+	if p := r.groups[from].payer; level == upstream.GroupLevel {
+		changed := lnRisen
 		if fell {
-			ln[i] = w.lnFallen(dispersion)
-		} else {
-			ln[i] = w.lnRisen(dispersion)
+			changed = lnFallen
+		}
+		used = lnRatios(weighed, r.f, r.prior(p, r.f), priorClaims, ages[:], ln[:], changed)
+	} else {
+		overall, dispersion := r.overall(p), r.spread(r.e, p)
+		if level == upstream.MarketLevel {
+			overall, dispersion = r.everything(), r.marketSpread(r.e)
+		}
+		var windows [len(ages)]expectation
+		used = expectations(counts[from:to], overall, r.f, ages[:], windows[:])
+		for i, w := range windows[:used] {
+			if fell {
+				ln[i] = w.lnFallen(dispersion)
+			} else {
+				ln[i] = w.lnRisen(dispersion)
+			}
 		}
 	}
-	return used
+	if used == 0 {
+		return dating{}, false
+	}
+	return date(ln[:used]), true
+}
+
+// redateDays is how long, in business days since it was known, the change of an
+// incident is dated again with what came in since. After that it stays.
+const redateDays = 40
+
+// redate dates the change of an open incident again while it is young.
+func (r *run) redate(e *upstream.DriftEvent, from, to int) {
+	if r.f.end-r.dayIndex(e.KnownAt) > redateDays {
+		return
+	}
+	d, ok := r.dateOf(e.Level, from, to, r.lived, r.effectively(r.lived[from], from), false)
+	if !ok || r.days[r.f.end-d.likeliest] > e.KnownAt {
+		return
+	}
+	e.ChangeDate = r.days[r.f.end-d.likeliest]
+	e.ChangeDateLow, e.ChangeDateHigh = r.days[r.f.end-d.oldest], r.days[r.f.end-d.youngest]
 }
 
 // everything is the tally of the history of all payers.
@@ -125,20 +155,15 @@ func (r *run) compare(e *upstream.DriftEvent, counts []series, start, cut int) {
 	e.Severity = severity(cents, r.allowedRate(start, cut))
 }
 
-// refigure brings the figures of an open incident up to the run's day. While the
-// change is young enough to be dated better, it is.
-func (r *run) refigure(e *upstream.DriftEvent, g *regime, from, to int) {
+// refigure brings the figures of an open incident up to the run's day.
+func (r *run) refigure(e *upstream.DriftEvent, g *regime) {
 	all := g.last(len(g.days))
 	if all.expected > 0 {
 		e.LnEvidence = max(e.LnEvidence, all.lnRisen(g.dispersion))
 		_, _, share := r.extent(e)
 		e.Confidence = max(e.Confidence, posterior(e.LnEvidence, share))
 	}
-	counts := make([]series, len(r.groups))
-	for k := from; k < to; k++ {
-		counts[k] = r.groups[k].counts
-	}
-	r.compare(e, counts, max(0, g.from-historyDays), g.from)
+	r.compare(e, r.lived, max(0, g.from-historyDays), g.from)
 }
 
 // severity is monthly cents over the customer's monthly cents allowed.

@@ -33,9 +33,12 @@ func alerts(known []upstream.DriftEvent) []upstream.DriftEvent {
 	return slices.DeleteFunc(slices.Clone(known), func(e upstream.DriftEvent) bool { return e.Tier != upstream.Alert })
 }
 
-// alertsAt leaves out what false alarms a long replay has at other payers.
-func alertsAt(payer string, known []upstream.DriftEvent) []upstream.DriftEvent {
-	return slices.DeleteFunc(alerts(known), func(e upstream.DriftEvent) bool { return name(e.Payer) != payer })
+// alertsAt leaves out the false alarms that a long replay has at other payers
+// and, where a group is given, at their other groups.
+func alertsAt(payer, group string, known []upstream.DriftEvent) []upstream.DriftEvent {
+	return slices.DeleteFunc(alerts(known), func(e upstream.DriftEvent) bool {
+		return name(e.Payer) != payer || group != "" && e.CPTGroup != nil && *e.CPTGroup != group
+	})
 }
 
 // step is a simulation with a rise of points in one group from one day to another.
@@ -53,7 +56,7 @@ func step(seed uint64, days, from, to int, points float64) *upstream.Decisions {
 func TestLastingDriftIsOneIncidentThatIsNeverAbsorbed(t *testing.T) {
 	const changed = 150
 	det := New(Data{Decisions: step(1, changed+300, changed, 1e6, .1)}, Options{})
-	told := alertsAt("Payer C", live(det, changed, 5, nil))
+	told := alertsAt("Payer C", "Group 03", live(det, changed, 5, nil))
 	if len(told) != 1 {
 		t.Fatalf("%d alerts, want one incident", len(told))
 	}
@@ -73,9 +76,9 @@ func TestIncidentEndsWhenTheNodeIsBack(t *testing.T) {
 	const changed, ends = 150, 210
 	det := New(Data{Decisions: step(2, changed+200, changed, ends, .15)}, Options{})
 	closed := 0
-	told := alertsAt("Payer C", live(det, changed, 5, func(end int, known []upstream.DriftEvent) {
+	told := alertsAt("Payer C", "Group 03", live(det, changed, 5, func(end int, known []upstream.DriftEvent) {
 		for _, e := range known {
-			if closed == 0 && name(e.Payer) == "Payer C" && e.Tier == upstream.Alert && e.Status == upstream.Resolved {
+			if closed == 0 && name(e.CPTGroup) == "Group 03" && e.Tier == upstream.Alert && e.Status == upstream.Resolved {
 				closed = end
 			}
 		}
@@ -98,7 +101,7 @@ func TestSecondRiseAfterTheEndIsASecondIncident(t *testing.T) {
 		return 1, 0, 0
 	}
 	det := New(Data{Decisions: s.decisions()}, Options{})
-	told := alertsAt("Payer C", live(det, changed, 5, nil))
+	told := alertsAt("Payer C", "Group 03", live(det, changed, 5, nil))
 	if len(told) != 2 || told[0].Status != upstream.Resolved || told[1].Status != upstream.Open {
 		t.Fatalf("%d alerts, want a resolved and an open one", len(told))
 	}
@@ -110,7 +113,7 @@ func TestSecondRiseAfterTheEndIsASecondIncident(t *testing.T) {
 func TestNoiseQuietsItsNodeAndNoOther(t *testing.T) {
 	const changed = 150
 	det := New(Data{Decisions: step(4, changed+60, changed, 1e6, .1)}, Options{})
-	told := alertsAt("Payer C", live(det, changed, 5, nil))
+	told := alertsAt("Payer C", "Group 03", live(det, changed, 5, nil))
 	if len(told) != 1 {
 		t.Fatalf("%d alerts", len(told))
 	}
@@ -202,7 +205,7 @@ func TestGroupsIncidentGrowsIntoItsPayers(t *testing.T) {
 		}
 		return 1, 0, 0
 	}
-	told := alertsAt("Payer C", live(New(Data{Decisions: s.decisions()}, Options{}), changed, 5, nil))
+	told := alertsAt("Payer C", "", live(New(Data{Decisions: s.decisions()}, Options{}), changed, 5, nil))
 	open := slices.DeleteFunc(slices.Clone(told), func(e upstream.DriftEvent) bool { return !isOpen(&e) })
 	if len(open) != 1 || open[0].Level != upstream.PayerLevel || name(open[0].Payer) != "Payer C" {
 		t.Errorf("%d open of %d alerts, want the payer's alone: %+v", len(open), len(told), open)

@@ -19,31 +19,25 @@ type regime struct {
 	from       int // business day of the change
 	days       []expectation
 	dispersion float64
-	before     tally // whole counts of the frozen baseline
-	since      tally
-	known      []bool // by group: it has a frozen rate
 }
 
 // regimeOf compares groups from to before to with their own rates in the 260
 // business days before a change. Effective counts take the clustering into
 // account, whole ones with a dispersion the shocks that groups share.
 func (r *run) regimeOf(from, to, change int) *regime {
-	g := &regime{from: change, dispersion: 1, days: make([]expectation, r.f.end-change), known: make([]bool, to-from)}
+	g := &regime{from: change, dispersion: 1, days: make([]expectation, r.f.end-change)}
 	start := max(0, change-historyDays)
 	var overall tally
 	for k := from; k < to; k++ {
-		overall = overall.plus(r.groups[k].counts.between(start, change))
+		overall = overall.plus(r.lived[k].between(start, change))
 	}
 	shrink := shrinkClaims * overall.rate()
 	for k := from; k < to; k++ {
-		whole := r.groups[k].counts
-		base := r.baseline(k).between(start, change)
+		whole := r.lived[k]
+		base := whole.between(start, change)
 		if base.n < shrinkClaims {
 			continue
 		}
-		g.known[k-from] = true
-		g.before = g.before.plus(base)
-		g.since = g.since.plus(whole.between(change, r.f.end))
 		icc := 0.0
 		if to-from == 1 {
 			icc = r.clustering(r.e, r.groups[k].payer)
@@ -62,11 +56,6 @@ func (r *run) regimeOf(from, to, change int) *regime {
 	}
 	return g
 }
-
-// baseline are a group's whole counts without the days of earlier incidents.
-// The open one that is looked at may be left out as well: only days before its
-// change are read.
-func (r *run) baseline(g int) series { return r.counts[g] }
 
 func (t tally) plus(o tally) tally { return tally{t.n + o.n, t.x + o.x} }
 
@@ -125,6 +114,7 @@ func (g *regime) back() bool {
 // track brings a denial incident up to the run's day.
 func (r *run) track(e *upstream.DriftEvent) standing {
 	from, to, _ := r.extent(e)
+	r.redate(e, from, to)
 	change := r.dayIndex(e.ChangeDate)
 	if from == to || change == 0 || change >= r.f.end {
 		return absent
@@ -133,7 +123,7 @@ func (r *run) track(e *upstream.DriftEvent) standing {
 	if to-from > 1 {
 		g.dispersion = r.spreadOf(e)
 	}
-	r.refigure(e, g, from, to)
+	r.refigure(e, g)
 	return g.stands()
 }
 

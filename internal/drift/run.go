@@ -16,7 +16,8 @@ type run struct {
 	f       frame
 	asOf    upstream.Day
 	h       history
-	counts  []series // by group, incidents left out
+	lived   []series // by group, incidents that are over left out
+	counts  []series // by group, those that are open left out as well
 	weighed []series // the same, as effective counts
 	skipped []bool   // groups with an open incident of their own
 	under   []bool   // payers with an open incident
@@ -28,6 +29,7 @@ func (d *Detector) newRun(asOf upstream.Day, end int, h history) *run {
 	for g := range d.groups {
 		r.counts[g] = d.groups[g].counts
 	}
+	r.lived = slices.Clone(r.counts)
 	r.weighed = slices.Clone(d.current(r.e))
 	r.skipped, r.under = make([]bool, len(d.groups)), make([]bool, len(d.payers))
 	for i := range h.known {
@@ -61,9 +63,17 @@ func (r *run) leaveOut(e *upstream.DriftEvent) {
 	i, j := r.dayIndex(e.ChangeDate), r.through(last)
 	for g := from; g < to; g++ {
 		r.counts[g] = without(r.counts[g], i, j)
-		first, last := r.reach(r.e)
-		r.weighed[g] = weigh(make([]tally, last-first+1), r.counts[g], r.clustering(r.e, r.groups[g].payer), first, last)
+		r.weighed[g] = r.effectively(r.counts[g], g)
+		if !open {
+			r.lived[g] = without(r.lived[g], i, j)
+		}
 	}
+}
+
+// effectively are the effective counts of some of a group's counts.
+func (r *run) effectively(counts series, g int) series {
+	from, to := r.reach(r.e)
+	return weigh(make([]tally, to-from+1), counts, r.clustering(r.e, r.groups[g].payer), from, to)
 }
 
 // without is a series of whole counts with the days from i to before j empty.
