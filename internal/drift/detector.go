@@ -1,15 +1,18 @@
-// Package drift finds the day a payer began to deny more. It is pure: counts
-// in, events with their evidence out, without I/O and without a clock.
+// Package drift finds the day a payer began to deny more, decide later, pay less
+// or take back. It is pure: counts in, events with their evidence out, without
+// I/O and without a clock.
 //
-// Per payer × CPT group, and per payer, a Shiryaev–Roberts statistic weighs all
-// days on which the denial rate may have risen, on counts corrected for the
-// clustering of remittance batches. A budget of false alarms is split over the
-// nodes; a gate takes out what all payers do at once; and of a payer and its
-// groups only one tells the story.
+// Every signal is a Shiryaev–Roberts statistic per node: it weighs all days on
+// which the node may have changed. A budget of false alarms is split over signals
+// and nodes; a gate takes out what all payers do at once; of a payer and its
+// groups only one tells the story; and a story lives as one incident, whose days
+// no baseline absorbs, until it is over. Start at detector.go for a run, run.go
+// for denials, timing.go and fees.go for the other signals, life.go for incidents.
 package drift
 
 import (
 	"math"
+	"slices"
 
 	"upstream"
 )
@@ -34,9 +37,16 @@ const (
 	minICC       = .001  // of groups: no stream of batches is quite independent
 	minPooledICC = .0001 // of whole payers
 
-	// The shares of the false-alarm budget.
-	groupBudget = .75
-	payerBudget = .25
+	// The shares of the false-alarm budget: of denials in groups and payers (the
+	// market among them), and of the other signals, whose evidence grows so fast
+	// that a small share delays them by a day or two.
+	groupBudget    = .60
+	payerBudget    = .20
+	decisionBudget = .06
+	paymentBudget  = .02
+	feeBudget      = .06
+	takebackBudget = .03
+	overturnBudget = .03
 
 	// watchARL is the average run length to a false watch: 30 node-months.
 	watchARL = 30 * businessDaysPerMonth
@@ -76,12 +86,21 @@ type Result struct {
 // have in common, so it is not safe for concurrent use.
 type Detector struct {
 	*customer
+	waits     *upstream.Waits
+	signals   []watched
 	budget    float64
 	eras      []*era // by block
 	moments   [][]knownMoments
 	cached    []series
 	cachedFor *era
 	buffer    []tally
+}
+
+// watched is a signal beside the denial rate, with its share of the budget.
+type watched struct {
+	signal
+	share float64
+	tells func(*upstream.DriftEvent) bool // whether an event is of this signal
 }
 
 type knownMoments struct {
@@ -92,7 +111,7 @@ type knownMoments struct {
 // New sums up the data once, for any number of evaluations; they must not
 // change afterwards. Give all there are: history begins at the first decision.
 func New(data Data, o Options) *Detector {
-	det := &Detector{customer: newCustomer(data.Decisions), budget: o.Budget}
+	det := &Detector{customer: newCustomer(data.Decisions), waits: data.Waits, budget: o.Budget}
 	if !(det.budget > 0) || math.IsInf(det.budget, 1) {
 		det.budget = DefaultBudget
 	}
@@ -122,21 +141,42 @@ func (d *Detector) At(asOf upstream.Day, known []upstream.DriftEvent) Result {
 	if end < firstAlarmDays {
 		return r
 	}
-	r.Events = append(r.Events, d.denials(asOf, end, known, &r.Summary)...)
+	h := history{known: slices.DeleteFunc(slices.Clone(known), func(e upstream.DriftEvent) bool { return e.KnownAt > asOf })}
+	for _, w := range d.signals {
+		r.Events = append(r.Events, d.evaluate(w, asOf, end, h)...)
+		r.Summary.Notes = append(r.Summary.Notes, w.notes(asOf)...)
+	}
+	r.Events = append(r.Events, d.denials(asOf, end, h, r.Events, &r.Summary)...)
 	r.sort()
 	return r
 }
 
-// denials evaluates the denial signal.
-func (d *Detector) denials(asOf upstream.Day, end int, known []upstream.DriftEvent, sum *upstream.RunSummary) []upstream.DriftEvent {
-	open := openKnown(known, func(e *upstream.DriftEvent) bool { return e.Signal == upstream.DenialRate && e.KnownAt <= asOf })
-	r := d.newRun(asOf, end, history{known})
+// evaluate runs a signal other than the denial rate.
+func (d *Detector) evaluate(w watched, asOf upstream.Day, end int, h history) []upstream.DriftEvent {
+	day := d.days[end-1]
+	open := openKnown(h.known, w.tells)
+	open, found := absorb(open, w.scan(asOf, h, d.budget*w.share), day)
+	told := advance(open, found, day, func(e *upstream.DriftEvent) standing { return w.track(e, asOf) })
+	for i := range told {
+		if isOpen(&told[i]) {
+			d.price(&told[i])
+		}
+	}
+	return told
+}
+
+// denials evaluates the denial signal, given what the others tell.
+func (d *Detector) denials(asOf upstream.Day, end int, h history, others []upstream.DriftEvent, sum *upstream.RunSummary) []upstream.DriftEvent {
+	open := openKnown(h.known, func(e *upstream.DriftEvent) bool { return e.Signal == upstream.DenialRate })
+	r := d.newRun(asOf, end, h)
 	groups, payers := r.scanGroups(sum), r.scanPayers(sum)
 	stories := r.scanMarket(r.tell(groups, payers), sum)
 	stories = append(stories, r.scanBetter(sum)...)
 	var found []upstream.DriftEvent
 	for _, s := range stories {
-		found = append(found, r.event(s))
+		if e := r.event(s); !r.merelySlow(&e, others) {
+			found = append(found, e)
+		}
 	}
 	open, found = absorb(open, found, d.days[end-1])
 	return advance(open, found, d.days[end-1], r.track)
@@ -186,6 +226,11 @@ func (d *Detector) parameters() map[string]any {
 		"icc_floor":               minICC,
 		"group_budget":            groupBudget,
 		"payer_budget":            payerBudget,
+		"decision_budget":         decisionBudget,
+		"payment_budget":          paymentBudget,
+		"fee_budget":              feeBudget,
+		"takeback_budget":         takebackBudget,
+		"overturn_budget":         overturnBudget,
 		"watch_arl_days":          watchARL,
 		"min_arl_days":            minARL,
 		"group_gate_z":            groupGate,

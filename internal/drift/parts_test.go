@@ -203,8 +203,11 @@ func TestBudgetIsSplitAsPromised(t *testing.T) {
 	for _, share := range append(append([]float64{e.market}, e.group...), e.payer...) {
 		alarms += businessDaysPerMonth / (businessDaysPerMonth / (2 * share))
 	}
-	if math.Abs(alarms-2) > 1e-9 {
-		t.Errorf("the nodes' run lengths allow %g alarms a month, the budget is 2", alarms)
+	if want := 2 * (groupBudget + payerBudget); math.Abs(alarms-want) > 1e-9 {
+		t.Errorf("the nodes' run lengths allow %g alarms a month, of the budget of 2 denials have %g", alarms, want)
+	}
+	if all := groupBudget + payerBudget + decisionBudget + paymentBudget + feeBudget + takebackBudget + overturnBudget; math.Abs(all-1) > 1e-9 {
+		t.Errorf("the signals' shares add up to %g", all)
 	}
 	for g := 1; g < 7; g++ {
 		a, b := det.groups[0].counts.between(e.start, e.end).n, det.groups[g].counts.between(e.start, e.end).n
