@@ -203,6 +203,11 @@ func TestSimCustomers(t *testing.T) {
 					list = append(list, known[id])
 				}
 			}
+			for i, tt := range truth {
+				if !first[i] {
+					detail += fmt.Sprintf("  miss c%d %s vol %.0f delta %.2f start %d\n", c, tt.kind, tt.vol, tt.delta, tt.start)
+				}
+			}
 			tr += len(truth)
 			for _, tt := range truth {
 				k := kinds[tt.kind]
