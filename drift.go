@@ -109,6 +109,9 @@ type DriftEvent struct {
 	// rate, payments taken back, denials that still stand; in the current days.
 	EvidenceClaims int64       `json:"evidence_claims"`
 	RootCauses     []RootCause `json:"root_causes"`
+	// JointShare is the share of the excess of the claims to which all named root
+	// causes apply: CARC 197 at South Clinic.
+	JointShare float64 `json:"joint_share,omitempty"`
 	// Spread says over what the excess is spread where nothing explains most of it.
 	Spread         string       `json:"spread,omitempty"`
 	Codes          []CodeChange `json:"codes,omitempty"` // of ALLOWED_AMOUNT: the rates that changed, dearest first
@@ -149,12 +152,14 @@ type CodeChange struct {
 	Short     Money  `json:"short_cents"` // what they came short of it
 }
 
-// RootCause is one value of one dimension and the share of the excess it explains.
+// RootCause is one value of one dimension and the share of the excess denials it
+// explains.
 type RootCause struct {
-	Dimension     string  `json:"dimension"`
+	Dimension     string  `json:"dimension"` // cpt_group, carc, rarc, location, cpt, modifier, place_of_service
 	Value         string  `json:"value"`
 	ShareOfExcess float64 `json:"share_of_excess"`
-	G             float64 `json:"g"` // deviance of the value against its baseline share
+	G             float64 `json:"g"`             // deviance of the value against its baseline share
+	New           bool    `json:"new,omitempty"` // it never stood in the baseline
 }
 
 // Decisions are the daily decision counts that detection reads, by day of

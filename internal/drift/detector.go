@@ -174,7 +174,7 @@ func (d *Detector) denials(asOf upstream.Day, end int, h history, others []upstr
 	stories = append(stories, r.scanBetter(sum)...)
 	var found []upstream.DriftEvent
 	for _, s := range stories {
-		if e := r.event(s); true {
+		if e := r.event(s); !r.merelySlow(&e, others) {
 			found = append(found, e)
 		}
 	}
