@@ -1,0 +1,176 @@
+package drift
+
+import "upstream"
+
+// weekLags are the starts of a cut that the statistic weighs, in whole weeks
+// before the end of the data; a lag stands for all weeks since the one before it.
+var weekLags = [...]int{1, 2, 3, 4, 6, 8, 10, 13}
+
+const (
+	feeLags  = len(weekLags)
+	feeWeeks = 26                 // baseline before each lag, at most
+	feeReach = feeWeeks + lastLag // what one evaluation looks at
+	lastLag  = 13                 // the largest of weekLags
+
+	rateLines = 5    // of the baseline, to read a contract rate from
+	belowRate = .993 // of the rate: less is a cut, more is rounding
+)
+
+// calendar tells of each week, by its age before the end of the data, in which
+// windows it is. A week is in the baseline of the lags from first to before
+// past, and in the current window of the lags from current on; feeLags is none.
+type calendar struct {
+	end  int // weeks before it are over
+	lags int // the first ones, that may be used
+	week [feeReach]struct{ first, past, current uint8 }
+}
+
+// newCalendar leaves out blocked weeks, bit i for the week of age i, and weeks
+// before start. No current window reaches back over a blocked week: a change
+// that began before it is another story.
+func newCalendar(start, end int, blocked uint64) *calendar {
+	c := &calendar{end: end}
+	for c.lags < feeLags && weekLags[c.lags] <= end-start-baselineWeeks(end-start) && blocked&(1<<weekLags[c.lags]-1) == 0 {
+		c.lags++
+	}
+	for age := range c.week {
+		w := &c.week[age]
+		w.first, w.past, w.current = uint8(feeLags), uint8(feeLags), uint8(feeLags)
+		if blocked>>age&1 == 1 || age >= end-start {
+			continue
+		}
+		w.first, w.past = 0, 0
+		for i, lag := range weekLags {
+			if lag+feeWeeks <= age {
+				w.first++
+			}
+			if lag <= age {
+				w.past++
+			}
+			if lag > age && i < int(w.current) {
+				w.current = uint8(i)
+			}
+		}
+	}
+	return c
+}
+
+// baselineWeeks is what a history of some weeks leaves before every lag, as it
+// does in business days for the denial rate.
+func baselineWeeks(weeks int) int {
+	if weeks*5 < coldStartDays {
+		return coldBaselineDays / 5
+	}
+	return minBaselineDays / 5
+}
+
+// feeCounts are the lines of one key at one lag, and those below the rate that
+// the baseline of the lag has; both are 0 where it has too few lines for one.
+type feeCounts struct{ base, baseBelow, lines, below int32 }
+
+// keyReader counts one key after another, without new memory for each.
+type keyReader struct {
+	cents []float64
+	sums  []feeRow // of all amounts before the i-th
+	pile  pile
+}
+
+// feeRow are lines by lag, in the baseline and in the current window.
+type feeRow struct{ base, current [feeLags]int32 }
+
+// read returns the key's counts at every lag of the calendar.
+func (r *keyReader) read(atoms []upstream.Atom, c *calendar, out *[feeLags]feeCounts) {
+	*out = [feeLags]feeCounts{}
+	if len(atoms) < 1 {
+		return
+	}
+	r.sumUp(atoms, c)
+	rows := len(r.cents)
+	all := &r.sums[rows]
+	at, below, rate := 0, 0, 0.
+	for i := range c.lags {
+		n := all.base[i]
+		if n < rateLines {
+			continue
+		}
+		if v := r.rate(i, n, &at); v != rate {
+			rate, below = v, r.below(v)
+		}
+		if rate > 0 {
+			out[i] = feeCounts{n, r.sums[below].base[i], all.current[i], r.sums[below].current[i]}
+		}
+	}
+}
+
+// sumUp fills the sums by amount, ascending as the atoms are.
+func (r *keyReader) sumUp(atoms []upstream.Atom, c *calendar) {
+	r.cents = r.cents[:0]
+	r.sums = append(r.sums[:0], feeRow{})
+	for i := 0; i < len(atoms); {
+		// A week is one of a few kinds; base holds differences by lag until the
+		// amount is over.
+		var base, current [feeLags + 1]int32
+		cents, seen := atoms[i].Cents, false
+		for ; i < len(atoms) && atoms[i].Cents == cents; i++ {
+			age := c.end - 1 - int(atoms[i].Week)
+			if uint(age) >= feeReach || atoms[i].Lines <= 0 {
+				continue
+			}
+			w, lines := &c.week[age], atoms[i].Lines
+			base[w.first] += lines
+			base[w.past] -= lines
+			current[w.current] += lines
+			seen = true
+		}
+		if !seen || cents < 0 {
+			continue
+		}
+		before := r.sums[len(r.sums)-1]
+		b, k := int32(0), int32(0)
+		for lag := range feeLags {
+			b, k = b+base[lag], k+current[lag]
+			before.base[lag] += b
+			before.current[lag] += k
+		}
+		r.cents = append(r.cents, float64(cents))
+		r.sums = append(r.sums, before)
+	}
+}
+
+// rate is the half-sample mode of the n lines in the baseline of a lag. An amount
+// with half of them is it at once: it holds one of the two middle lines, and a
+// half of no width is the narrowest. at is where the lag before found its middle.
+func (r *keyReader) rate(lag int, n int32, at *int) float64 {
+	half := (n + 1) / 2
+	for _, middle := range [...]int32{half - 1, n - half} {
+		for *at > 0 && r.sums[*at].base[lag] > middle {
+			*at--
+		}
+		for r.sums[*at+1].base[lag] <= middle {
+			*at++
+		}
+		if r.sums[*at+1].base[lag]-r.sums[*at].base[lag] >= half {
+			return r.cents[*at]
+		}
+	}
+	r.pile = r.pile[:0]
+	for i, cents := range r.cents {
+		r.pile.add(cents, int64(r.sums[i+1].base[lag]-r.sums[i].base[lag]))
+	}
+	return r.pile.mode()
+}
+
+// below is the number of amounts below a rate.
+func (r *keyReader) below(rate float64) int {
+	i, j := 0, len(r.cents)
+	for i < j {
+		if m := (i + j) / 2; isBelow(r.cents[m], rate) {
+			i = m + 1
+		} else {
+			j = m
+		}
+	}
+	return i
+}
+
+func isBelow(cents, rate float64) bool { return cents < belowRate*rate }
