@@ -49,11 +49,12 @@ func (s *feeStudy) dollars() (middle, low, high upstream.Money) {
 	now := beta{s.sums.below + 1, s.sums.lines - s.sums.below + 1}
 	factor := math.Sqrt(off*off + 1/known)
 	losses := make([]float64, 0, quantiles*quantiles*quantiles)
-	for _, share := range now.quantiles() {
-		for _, before := range prior.quantiles() {
-			for j := range quantiles {
-				normal := math.Sqrt2 * math.Erfinv(2*(float64(j)+.5)/quantiles-1)
-				losses = append(losses, loss(share, before)*math.Exp(factor*normal))
+	shares, former := now.quantiles(), prior.quantiles()
+	for j := range quantiles {
+		volume := math.Exp(factor * math.Sqrt2 * math.Erfinv(2*(float64(j)+.5)/quantiles-1))
+		for _, share := range shares {
+			for _, before := range former {
+				losses = append(losses, loss(share, before)*volume)
 			}
 		}
 	}
@@ -88,7 +89,7 @@ func (s *feeStudy) lossPerLine() (mean, off float64) {
 // quantiles are values that a beta variable exceeds with equal steps of
 // probability, by the midpoint rule on a grid within eight standard deviations.
 func (b beta) quantiles() (out [quantiles]float64) {
-	const steps = 2000
+	const steps = 500
 	sum := b.a + b.b
 	mean := b.a / sum
 	deviation := math.Sqrt(mean * (1 - mean) / (sum + 1))

@@ -58,7 +58,8 @@ func (f *fees) fill(e *upstream.DriftEvent, s *feeStudy) {
 // that only another's alarm told of counts from its own first watch.
 func (f *fees) knownAt(s feeStory, run *feeRun) upstream.Day {
 	for end := max(run.end-s.scan.lag()+1, f.start+firstAlarmDays/5); end < run.end; end++ {
-		then := f.newRun(end, run.budget, run.past)
+		then := &f.then
+		f.begin(then, end, run.budget, run.past)
 		plain := newCalendar(f.start, end, 0)
 		for p := range f.payers {
 			if s.p < 0 || s.p == p {

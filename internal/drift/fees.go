@@ -36,7 +36,8 @@ type fees struct {
 	volumes []int64    // lines of a group through a week: [group × weeks]
 	reader  keyReader
 	counts  [][feeLags]feeCounts // of one payer's keys, while it is evaluated
-	last    *feeRun
+	now     feeRun               // the last evaluation, and one of an earlier week
+	then    feeRun
 }
 
 type feePayer struct {

@@ -176,32 +176,31 @@ type feeRun struct {
 	closed []bool       // of a group: an incident is open at it, its payer or the market
 }
 
-// evaluate sums up all nodes at the end of a week. The last one is kept, for as
-// long as no incident changes what a baseline is.
+// evaluate sums up all nodes at the end of a week. What it returns is valid until
+// the next evaluation; of the same week it is the last one again, unless there
+// are incidents, which change what a baseline is.
 func (f *fees) evaluate(end int, budget float64, past history) *feeRun {
-	if f.last != nil && f.last.end == end && len(past.known) == 0 {
-		run := *f.last
+	run := &f.now
+	if run.end == end && len(run.past.known)+len(past.known) == 0 {
 		run.budget = budget
-		return &run
+		return run
 	}
-	run := f.newRun(end, budget, past)
+	f.begin(run, end, budget, past)
 	plain := newCalendar(f.start, end, 0)
 	for p := range f.payers {
 		f.evaluatePayer(p, run, plain)
 	}
-	if len(past.known) == 0 {
-		f.last = run
-	}
 	return run
 }
 
-func (f *fees) newRun(end int, budget float64, past history) *feeRun {
-	return &feeRun{
-		end: end, budget: budget, past: past, shares: f.shares(end),
-		groups: make([]feeLagSums, len(f.groups)),
-		payers: make([]feeLagSums, len(f.payers)),
-		closed: make([]bool, len(f.groups)),
+// begin readies a run for its payers, in the memory of a former one.
+func (f *fees) begin(run *feeRun, end int, budget float64, past history) {
+	if run.groups == nil {
+		run.groups = make([]feeLagSums, len(f.groups))
+		run.payers = make([]feeLagSums, len(f.payers))
+		run.closed = make([]bool, len(f.groups))
 	}
+	run.end, run.budget, run.past, run.shares = end, budget, past, f.shares(end)
 }
 
 // evaluatePayer sums up the groups of one payer and the payer itself.
@@ -225,8 +224,10 @@ func (f *fees) evaluatePayer(p int, run *feeRun, plain *calendar) {
 	for i := range shares {
 		shares[i] = (prior[i].below + 1) / (prior[i].base + keyPrior)
 	}
+	run.payers[p] = feeLagSums{}
 	for g := payer.from; g < payer.to; g++ {
 		sums := &run.groups[g]
+		*sums = feeLagSums{}
 		for k := f.groups[g].from; k < f.groups[g].to; k++ {
 			counts := &f.counts[k-first]
 			for i := range counts {
