@@ -71,7 +71,7 @@ type feeCounts struct{ base, baseBelow, lines, below int32 }
 // keyReader counts one key after another, without new memory for each.
 type keyReader struct {
 	cents []float64
-	sums  []feeRow // of all amounts before the i-th
+	sums  []feeRow // of all amounts before the i-th; the first are none
 	pile  pile
 }
 
@@ -104,36 +104,43 @@ func (r *keyReader) read(atoms []upstream.Atom, c *calendar, out *[feeLags]feeCo
 
 // sumUp fills the sums by amount, ascending as the atoms are.
 func (r *keyReader) sumUp(atoms []upstream.Atom, c *calendar) {
+	if len(r.sums) <= len(atoms) {
+		r.sums = make([]feeRow, 2*len(atoms)+1)
+		r.cents = make([]float64, 0, 2*len(atoms)+1)
+	}
 	r.cents = r.cents[:0]
-	r.sums = append(r.sums[:0], feeRow{})
 	for i := 0; i < len(atoms); {
-		// A week is one of a few kinds; base holds differences by lag until the
-		// amount is over.
+		// Differences by lag until the amount is over; most lines are in the
+		// baseline of all lags.
 		var base, current [feeLags + 1]int32
-		cents, seen := atoms[i].Cents, false
+		cents, always, seen := atoms[i].Cents, int32(0), false
 		for ; i < len(atoms) && atoms[i].Cents == cents; i++ {
-			age := c.end - 1 - int(atoms[i].Week)
-			if uint(age) >= feeReach || atoms[i].Lines <= 0 {
+			age, lines := c.end-1-int(atoms[i].Week), atoms[i].Lines
+			if uint(age) >= feeReach || lines <= 0 {
 				continue
 			}
-			w, lines := &c.week[age], atoms[i].Lines
+			seen = true
+			w := &c.week[age]
+			if w.first == 0 && w.past == uint8(feeLags) {
+				always += lines
+				continue
+			}
 			base[w.first] += lines
 			base[w.past] -= lines
 			current[w.current] += lines
-			seen = true
 		}
 		if !seen || cents < 0 {
 			continue
 		}
-		before := r.sums[len(r.sums)-1]
-		b, k := int32(0), int32(0)
+		at := len(r.cents)
+		before, after := &r.sums[at], &r.sums[at+1]
+		b, k := always, int32(0)
 		for lag := range feeLags {
 			b, k = b+base[lag], k+current[lag]
-			before.base[lag] += b
-			before.current[lag] += k
+			after.base[lag] = before.base[lag] + b
+			after.current[lag] = before.current[lag] + k
 		}
 		r.cents = append(r.cents, float64(cents))
-		r.sums = append(r.sums, before)
 	}
 }
 

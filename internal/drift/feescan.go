@@ -109,24 +109,41 @@ func (s *feeLagSums) scan() weekScan {
 // feeParts of the lines that would not have been below the rate.
 func lnCut(lines, below, q float64) float64 {
 	var terms [len(feeParts)]float64
+	rest := 1 - q
+	lnRest := ln(rest)
 	for i, part := range feeParts {
-		terms[i] = (lines-below)*ln((1-q)*(1-part)) + below*ln(q+part*(1-q))
+		terms[i] = (lines-below)*(lnRest+lnUncut[i]) + below*ln(q+part*rest)
 	}
 	return lnMean(&terms)
 }
+
+var lnUncut = func() (ln [len(feeParts)]float64) {
+	for i, part := range feeParts {
+		ln[i] = math.Log(1 - part)
+	}
+	return ln
+}()
+
+var lnWeekGaps = func() (ln [feeLags]float64) {
+	before := 0
+	for i, lag := range weekLags {
+		ln[i] = math.Log(float64(5 * (lag - before)))
+		before = lag
+	}
+	return ln
+}()
 
 // combine sums the likelihood ratios, each for as many business days as its lag
 // stands for.
 func (s *weekScan) combine() {
 	s.best = 0
-	top, before := math.Inf(-1), 0
+	top := math.Inf(-1)
 	var terms [feeLags]float64
 	for i, ratio := range s.ln {
 		if ratio > s.ln[s.best] {
 			s.best = i
 		}
-		terms[i] = ratio + math.Log(float64(5*(weekLags[i]-before)))
-		before = weekLags[i]
+		terms[i] = ratio + lnWeekGaps[i]
 		top = max(top, terms[i])
 	}
 	s.lnR = top
