@@ -11,6 +11,9 @@ func (f *fees) event(s feeStory, run *feeRun, asOf upstream.Day) upstream.DriftE
 	cut := run.end - s.scan.lag()
 	e.ChangeDate, e.ChangeDateLow, e.ChangeDateHigh = f.monday(cut), f.monday(run.end-oldest), f.monday(run.end-youngest)
 	e.KnownAt, e.EvidentAt = f.knownAt(s, run), asOf
+	if quieted := run.past.quieted(&e); quieted > 1 {
+		e.Quieted = quieted
+	}
 	e.RootCauses, e.SampleClaimIDs = []upstream.RootCause{}, []string{}
 	var open []int
 	for _, g := range f.members(s.p, s.g) {

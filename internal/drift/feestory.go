@@ -133,6 +133,8 @@ func (f *fees) tellPayer(p int, run *feeRun) []feeStory {
 		return alarms
 	}
 	if f.sole(top, whole, run) {
+		// Noise verdicts at the group hold for all that is told of it.
+		whole.tier = run.tier(whole.lnR, whole.share, run.past.quieted(f.node(p, top.g)))
 		if whole.tier != "" {
 			top.join(&whole)
 		}
