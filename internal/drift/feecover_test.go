@@ -7,16 +7,11 @@ import (
 )
 
 func TestFeeDollarCoverage(t *testing.T) {
-	mean := 0.0
-	for i, share := range [6]float64{.3, .25, .18, .12, .1, .05} {
-		mean += share * feeRates[i]
-	}
-	mean *= 1 - .06*.5 - .04*.15 - .03*.2 - .02*.025
 	for _, volume := range []float64{5, 20, 60, 200} {
 		for _, c := range []struct{ cut, share float64 }{{.02, 1}, {.05, 1}, {.05, .3}} {
 			inside, all, ratio := 0, 0, 0.0
-			truth := mean * c.cut * c.share * volume * daysPerMonth / 7
 			for seed := range uint64(100) {
+				truth := meanAllowed(feeAmounts(4000+seed, 104, onePayer(volume, nil))) * c.cut * c.share * volume * daysPerMonth / 7
 				f := newFees(feeAmounts(4000+seed, 80, onePayer(volume, cutFrom(60, c.cut, c.share))))
 				for week := 60; week < 75; week++ {
 					if events := f.scan(sundayOf(week), history{}, .05); len(events) > 0 && events[0].ChangeDate >= sundayOf(55) {
@@ -60,4 +55,16 @@ func TestFeeCustomerAlarms(t *testing.T) {
 		}
 	}
 	t.Logf("%g alerts, %g watches in %.0f customer-months", alerts, watches, months)
+}
+
+// meanAllowed is that of all lines.
+func meanAllowed(a *upstream.Amounts) float64 {
+	cents, lines := 0.0, 0.0
+	for _, k := range a.Keys {
+		for _, at := range k.Atoms {
+			cents += float64(at.Cents) * float64(at.Lines)
+			lines += float64(at.Lines)
+		}
+	}
+	return cents / lines
 }

@@ -15,9 +15,13 @@ const (
 	// about volume.
 	volumeWeeks = 4
 
-	// modeLines are the lines below a rate that a new rate is read from; with
-	// fewer a key is taken to be cut as all keys are.
+	// modeLines are the lines in excess below a rate that a new rate is read from;
+	// with fewer a key is taken to be cut as all keys are.
 	modeLines = 5
+
+	// mixLines is the weight of all keys' part in the part of a key's lines that
+	// are cut, in lines.
+	mixLines = 5
 
 	// quantiles are the equally likely values that a posterior is laid out in.
 	quantiles = 16
@@ -33,8 +37,7 @@ func (s *feeStudy) dollars() (middle, low, high upstream.Money) {
 	if each <= 0 || s.sums.lines <= 0 {
 		return 0, 0, 0
 	}
-	weeks := float64(max(s.cut-s.first, 1))
-	known := s.sums.lines + volumeWeeks*s.sums.base/weeks
+	known := s.known(s.sums.lines, s.sums.base)
 	monthly := known / (float64(s.end-s.cut) + volumeWeeks) * daysPerMonth / 7
 	already := 1.0
 	if s.baseline.below > 0 {
@@ -65,25 +68,35 @@ func (s *feeStudy) dollars() (middle, low, high upstream.Money) {
 }
 
 // lossPerLine is the mean cents that a line of the excess below the rate lost,
-// with its relative standard error by the mix of keys.
+// with its relative standard error by the mix of keys. A few weeks hold few lines
+// of each key: the mix is that of the month, and a key's own part of lines cut
+// counts beside mixLines at the part of all keys.
 func (s *feeStudy) lossPerLine() (mean, off float64) {
 	weight, sum, squares := 0.0, 0.0, 0.0
 	for i := range s.keys {
 		k := &s.keys[i]
 		excess := float64(k.current.below) - k.expected
 		cut := s.commonPart * k.rate
-		if k.current.below >= modeLines && excess > 0 {
+		if excess >= modeLines {
 			cut = k.rate - k.after
 		}
-		weight += excess
-		sum += excess * cut
-		squares += excess * cut * cut
+		uncut := max(float64(k.current.lines)-k.expected, 0)
+		part := max(excess+mixLines*s.sums.part(), 0) / (uncut + mixLines)
+		cutLines := part * s.known(float64(k.current.lines), float64(k.baseline.lines))
+		weight += cutLines
+		sum += cutLines * cut
+		squares += cutLines * cut * cut
 	}
 	if weight <= 0 || sum <= 0 {
 		return 0, 0
 	}
 	mean = sum / weight
 	return mean, math.Sqrt(max(squares/weight-mean*mean, 0)/max(weight, 1)) / mean
+}
+
+// known are the current lines with those of volumeWeeks of the baseline.
+func (s *feeStudy) known(current, baseline float64) float64 {
+	return current + volumeWeeks*baseline/float64(max(s.cut-s.first, 1))
 }
 
 // quantiles are values that a beta variable exceeds with equal steps of
