@@ -59,10 +59,26 @@ func BenchmarkFeesFirst8000Keys(b *testing.B) {
 	b.ReportMetric(float64(atoms), "atoms")
 }
 
-// BenchmarkFeesAgain8000Keys is the evaluation of another week.
+// BenchmarkFeesAgain8000Keys is the evaluation of another week, of a customer
+// whose incidents are known.
 func BenchmarkFeesAgain8000Keys(b *testing.B) {
 	f := newFees(feePractice(39))
+	var h history
+	for week := 37; week < 39; week++ {
+		h.known = append(h.known, f.scan(sundayOf(week), h, .5)...)
+	}
+	b.ReportMetric(float64(len(h.known)), "incidents")
 	for week := 0; b.Loop(); week++ {
-		f.scan(sundayOf(37+week%2), history{}, .5)
+		f.scan(sundayOf(37+week%2), h, .5)
+	}
+}
+
+// BenchmarkFeesTrack brings one incident of a payer up to date.
+func BenchmarkFeesTrack(b *testing.B) {
+	f := newFees(feePractice(39))
+	e := *f.node(3, -1)
+	e.ChangeDate = sundayOf(29) + 1
+	for b.Loop() {
+		f.track(&e, sundayOf(38))
 	}
 }

@@ -24,7 +24,7 @@ const (
 	mixLines = 5
 
 	// quantiles are the equally likely values that a posterior is laid out in.
-	quantiles = 16
+	quantiles = 12
 )
 
 // dollars is what the cut costs a month, with a 90 % interval. A share of the

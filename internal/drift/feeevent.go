@@ -16,7 +16,7 @@ func (f *fees) event(s feeStory, run *feeRun, asOf upstream.Day) upstream.DriftE
 	}
 	e.RootCauses, e.SampleClaimIDs = []upstream.RootCause{}, []string{}
 	var open []int
-	for _, g := range f.members(s.p, s.g) {
+	for g, to := f.members(s.p, s.g); g < to; g++ {
 		if !run.closed[g] {
 			open = append(open, g)
 		}
@@ -25,22 +25,6 @@ func (f *fees) event(s feeStory, run *feeRun, asOf upstream.Day) upstream.DriftE
 	study := f.study(open, first, cut, run.end, func(g int) uint64 { return f.blocked(f.groups[g].payer, g, run) })
 	f.fill(&e, study)
 	return e
-}
-
-// members are the groups of a node.
-func (f *fees) members(p, g int) []int {
-	from, to := 0, len(f.groups)
-	switch {
-	case g >= 0:
-		from, to = g, g+1
-	case p >= 0:
-		from, to = f.payers[p].from, f.payers[p].to
-	}
-	out := make([]int, 0, to-from)
-	for ; from < to; from++ {
-		out = append(out, from)
-	}
-	return out
 }
 
 // fill sets the figures of an event, but for its evidence and its dates of change.

@@ -17,13 +17,16 @@ const (
 )
 
 // calendar tells of each week, by its age before the end of the data, in which
-// windows it is. A week is in the baseline of the lags from first to before
-// past, and in the current window of the lags from current on; feeLags is none.
+// windows it is, as one of a few kinds: the kind k ≤ feeLags is in the baseline of
+// the first k lags and in the current window of the others; feeLags + k is before
+// the baseline of the first k lags, and in that of the others; noKind is in none.
 type calendar struct {
 	end  int // weeks before it are over
 	lags int // the first ones, that may be used
-	week [feeReach]struct{ first, past, current uint8 }
+	kind [feeReach]uint8
 }
+
+const noKind = 2 * feeLags
 
 // newCalendar leaves out blocked weeks, bit i for the week of age i, and weeks
 // before start. No current window reaches back over a blocked week: a change
@@ -33,22 +36,18 @@ func newCalendar(start, end int, blocked uint64) *calendar {
 	for c.lags < feeLags && weekLags[c.lags] <= end-start-baselineWeeks(end-start) && blocked&(1<<weekLags[c.lags]-1) == 0 {
 		c.lags++
 	}
-	for age := range c.week {
-		w := &c.week[age]
-		w.first, w.past, w.current = uint8(feeLags), uint8(feeLags), uint8(feeLags)
+	for age := range c.kind {
+		c.kind[age] = uint8(noKind)
 		if blocked>>age&1 == 1 || age >= end-start {
 			continue
 		}
-		w.first, w.past = 0, 0
-		for i, lag := range weekLags {
-			if lag+feeWeeks <= age {
-				w.first++
-			}
+		c.kind[age] = 0
+		for _, lag := range weekLags {
 			if lag <= age {
-				w.past++
+				c.kind[age]++
 			}
-			if lag > age && i < int(w.current) {
-				w.current = uint8(i)
+			if lag+feeWeeks <= age {
+				c.kind[age]++
 			}
 		}
 	}
@@ -110,35 +109,31 @@ func (r *keyReader) sumUp(atoms []upstream.Atom, c *calendar) {
 	}
 	r.cents = r.cents[:0]
 	for i := 0; i < len(atoms); {
-		// Differences by lag until the amount is over; most lines are in the
-		// baseline of all lags.
-		var base, current [feeLags + 1]int32
-		cents, always, seen := atoms[i].Cents, int32(0), false
+		var kinds [32]int32 // lines by the kind of their week
+		cents := atoms[i].Cents
 		for ; i < len(atoms) && atoms[i].Cents == cents; i++ {
-			age, lines := c.end-1-int(atoms[i].Week), atoms[i].Lines
-			if uint(age) >= feeReach || lines <= 0 {
-				continue
+			age := c.end - 1 - int(atoms[i].Week)
+			if uint(age) < feeReach {
+				kinds[c.kind[age]&31] += max(atoms[i].Lines, 0)
 			}
-			seen = true
-			w := &c.week[age]
-			if w.first == 0 && w.past == uint8(feeLags) {
-				always += lines
-				continue
-			}
-			base[w.first] += lines
-			base[w.past] -= lines
-			current[w.current] += lines
 		}
-		if !seen || cents < 0 {
+		if cents < 0 {
 			continue
 		}
 		at := len(r.cents)
 		before, after := &r.sums[at], &r.sums[at+1]
-		b, k := always, int32(0)
+		current, base := int32(0), int32(0)
+		for k := range feeLags + 1 {
+			base += kinds[k]
+		}
 		for lag := range feeLags {
-			b, k = b+base[lag], k+current[lag]
-			after.base[lag] = before.base[lag] + b
-			after.current[lag] = before.current[lag] + k
+			current += kinds[lag]
+			base -= kinds[lag]
+			if lag > 0 {
+				base += kinds[feeLags+lag]
+			}
+			after.base[lag] = before.base[lag] + base
+			after.current[lag] = before.current[lag] + current
 		}
 		r.cents = append(r.cents, float64(cents))
 	}

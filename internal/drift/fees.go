@@ -204,6 +204,17 @@ func (f *fees) node(p, g int) *upstream.DriftEvent {
 	return n
 }
 
+// members are the groups of a node, from the first to before the last.
+func (f *fees) members(p, g int) (from, to int) {
+	switch {
+	case g >= 0:
+		return g, g + 1
+	case p >= 0:
+		return f.payers[p].from, f.payers[p].to
+	}
+	return 0, len(f.groups)
+}
+
 // find is the inverse of node. A name without lines has none.
 func (f *fees) find(e *upstream.DriftEvent) (p, g int, ok bool) {
 	if e.Payer == nil {

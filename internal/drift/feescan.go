@@ -190,7 +190,8 @@ type feeRun struct {
 	shares feeShares
 	groups []feeLagSums
 	payers []feeLagSums // of all their groups that are scanned
-	closed []bool       // of a group: an incident is open at it, its payer or the market
+	closed []bool       // of a group: an incident is open at it or its payer
+	marked []bool       // of a group: the past has an incident at it, its payer or the market
 }
 
 // evaluate sums up all nodes at the end of a week. What it returns is valid until
@@ -216,6 +217,16 @@ func (f *fees) begin(run *feeRun, end int, budget float64, past history) {
 		run.groups = make([]feeLagSums, len(f.groups))
 		run.payers = make([]feeLagSums, len(f.payers))
 		run.closed = make([]bool, len(f.groups))
+		run.marked = make([]bool, len(f.groups))
+	}
+	clear(run.marked)
+	for i := range past.known {
+		if p, g, ok := f.find(&past.known[i]); ok {
+			from, to := f.members(p, g)
+			for g := from; g < to; g++ {
+				run.marked[g] = true
+			}
+		}
 	}
 	run.end, run.budget, run.past, run.shares = end, budget, past, f.shares(end)
 }
@@ -251,7 +262,7 @@ func (f *fees) evaluatePayer(p int, run *feeRun, plain *calendar) {
 				sums[i].addKey(&counts[i], shares[i])
 			}
 		}
-		run.closed[g] = len(run.past.known) > 0 && (run.past.open(f.node(p, g)) || run.past.open(f.node(p, -1)))
+		run.closed[g] = run.marked[g] && (run.past.open(f.node(p, g)) || run.past.open(f.node(p, -1)))
 		if !run.closed[g] {
 			run.payers[p].add(sums)
 		}
@@ -269,7 +280,7 @@ func (f *fees) calendar(p, g int, run *feeRun, plain *calendar) *calendar {
 // blocked are the weeks, bit i for that of age i, of former incidents at a group,
 // its payer or the market.
 func (f *fees) blocked(p, g int, run *feeRun) (weeks uint64) {
-	if len(run.past.known) == 0 {
+	if !run.marked[g] {
 		return 0
 	}
 	last := f.monday(run.end) - 1

@@ -20,7 +20,11 @@ func (f *fees) track(e *upstream.DriftEvent, asOf upstream.Day) standing {
 	if !ok || e.ChangeDate < f.data.First || first >= cut || cut >= end {
 		return absent
 	}
-	s := f.study(f.members(p, g), first, cut, end, func(int) uint64 { return 0 })
+	var groups []int
+	for m, to := f.members(p, g); m < to; m++ {
+		groups = append(groups, m)
+	}
+	s := f.study(groups, first, cut, end, func(int) uint64 { return 0 })
 	if s.baseline.lines < rateLines || s.current.lines == 0 {
 		return absent
 	}
@@ -95,17 +99,12 @@ func (f *fees) notes(asOf upstream.Day) []string {
 		return []string{fmt.Sprintf("Allowed amounts are compared from %d whole weeks of decisions on; there are %d.", firstAlarmDays/5, weeks)}
 	}
 	silent, payers := 0, 0
-	run := f.evaluate(end, f.budget, history{})
 	for p := range f.payers {
-		lines := int64(0)
-		for g := f.payers[p].from; g < f.payers[p].to; g++ {
-			lines += f.lines(g, max(0, end-standingWeeks), end)
-		}
-		if lines == 0 {
+		if f.payerLines(p, end-standingWeeks, end) == 0 {
 			continue
 		}
 		payers++
-		if run.payers[p][0].base == 0 {
+		if !f.hasRate(p, end-1-feeWeeks, end-1) {
 			silent++
 		}
 	}
@@ -113,4 +112,30 @@ func (f *fees) notes(asOf upstream.Day) []string {
 		return nil
 	}
 	return []string{fmt.Sprintf("Allowed amounts of %d of %d payers aren't watched: none of their codes has the %d paid lines in the %d weeks before the last that a contract rate is read from.", silent, payers, rateLines, feeWeeks)}
+}
+
+// payerLines are the lines of a payer in the weeks from i to before j.
+func (f *fees) payerLines(p, i, j int) (n int64) {
+	for g := f.payers[p].from; g < f.payers[p].to; g++ {
+		n += f.lines(g, max(i, 0), j)
+	}
+	return n
+}
+
+// hasRate reports whether any key of a payer has a rate from the weeks from i to
+// before j.
+func (f *fees) hasRate(p, i, j int) bool {
+	from, to := f.groups[f.payers[p].from].from, f.groups[f.payers[p].to-1].to
+	for _, k := range f.keys[from:to] {
+		lines := int64(0)
+		for _, a := range f.data.Keys[k].Atoms {
+			if int(a.Week) >= i && int(a.Week) < j && a.Lines > 0 && a.Cents > 0 {
+				lines += int64(a.Lines)
+			}
+		}
+		if lines >= rateLines {
+			return true
+		}
+	}
+	return false
 }
