@@ -46,7 +46,7 @@ func feePractice(weeks int) *upstream.Amounts {
 	return a
 }
 
-// BenchmarkFeesFirst8000Keys sorts 8,000 keys into nodes and evaluates once.
+// BenchmarkFeesFirst8000Keys sorts 8,120 keys into nodes and evaluates once.
 func BenchmarkFeesFirst8000Keys(b *testing.B) {
 	a := feePractice(39)
 	atoms := 0

@@ -25,7 +25,8 @@ import (
 // Amounts are per unit and the units aren't in the data: dollars count a line as
 // one unit, so they are a lower bound where lines have several.
 type fees struct {
-	// budget is what track takes for the budget of a node's threshold.
+	// budget is what track takes for a node's threshold, as scan takes its
+	// argument: the run's, or else DefaultBudget.
 	budget float64
 
 	data    *upstream.Amounts

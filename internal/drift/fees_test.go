@@ -20,7 +20,8 @@ func scanAt(a *upstream.Amounts, week int) []upstream.DriftEvent {
 	return newFees(a).scan(sundayOf(week), history{}, feeBudget)
 }
 
-// ratesOf are 30 weeks of 10 lines a week at a rate, then of 10 at another.
+// exactCut has 10 lines a week of one code at a rate, from a week on at another,
+// and 20 of a code that stays at its own.
 func exactCut(before, after float64, cut, weeks int) *upstream.Amounts {
 	var b feeBuilder
 	for week := range weeks {
