@@ -8,8 +8,8 @@ import (
 )
 
 // vectors are results of an independent NumPy and SciPy implementation. The
-// file's sections half_sample_mode and aalen_johansen belong to the signals of
-// allowed amount and to rates by submission week, which this package has not.
+// file's section aalen_johansen belongs to rates by submission week, which this
+// package has not.
 type vectors struct {
 	Lags   []int     `json:"lags"`
 	Shifts []float64 `json:"shifts"`
@@ -32,6 +32,10 @@ type vectors struct {
 		MinBlockClaims int         `json:"min_block_claims"`
 		ICC            float64     `json:"icc"`
 	} `json:"icc"`
+	HalfSampleMode []struct {
+		Values []float64 `json:"values"`
+		Mode   float64   `json:"mode"`
+	} `json:"half_sample_mode"`
 	ThresholdRule []struct {
 		Baseline [2]float64 `json:"baseline"` // decided, denied
 		Current  [2]float64 `json:"current"`
@@ -57,12 +61,13 @@ func checkVectors(t *testing.T, name string) {
 	if err := json.Unmarshal(raw, &v); err != nil {
 		t.Fatalf("the vectors can't be parsed: %v", err)
 	}
-	if len(v.ShiryaevRoberts) == 0 || len(v.ICC) == 0 || len(v.ThresholdRule) == 0 {
-		t.Fatal("the file holds no vectors of shiryaev_roberts, icc or threshold_rule")
+	if len(v.ShiryaevRoberts) == 0 || len(v.ICC) == 0 || len(v.HalfSampleMode) == 0 || len(v.ThresholdRule) == 0 {
+		t.Fatal("the file holds no vectors of shiryaev_roberts, icc, half_sample_mode or threshold_rule")
 	}
 	checkGrid(t, &v)
 	checkShiryaevRoberts(t, &v)
 	checkICC(t, &v)
+	checkHalfSampleMode(t, &v)
 	checkThreshold(t, &v)
 }
 
@@ -115,6 +120,14 @@ func checkICC(t *testing.T, v *vectors) {
 		}
 		if got := m.icc(); !close9(got, c.ICC) {
 			t.Errorf("icc %d: %.15g, want %.15g", i, got, c.ICC)
+		}
+	}
+}
+
+func checkHalfSampleMode(t *testing.T, v *vectors) {
+	for i, c := range v.HalfSampleMode {
+		if got := halfSampleMode(c.Values); !close9(got, c.Mode) {
+			t.Errorf("half_sample_mode %d: %.15g, want %.15g", i, got, c.Mode)
 		}
 	}
 }
