@@ -174,13 +174,3 @@ func (c *customer) cents(g, i, j int) (sum int64) {
 	}
 	return sum
 }
-
-// excess is what more denials in the current days than the baseline's rate lets
-// expect cost a month, in cents, in one group.
-func (c *customer) excess(g int, baseline, current tally, start, cut, end int) float64 {
-	if baseline.n <= 0 || current.n <= 0 {
-		return 0
-	}
-	monthly := current.n / float64(end-cut) * businessDaysPerMonth
-	return (current.rate() - baseline.rate()) * monthly * c.meanAllowed(g, start, cut)
-}

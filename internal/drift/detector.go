@@ -40,8 +40,8 @@ const (
 	// The shares of the false-alarm budget: of denials in groups and payers (the
 	// market among them), and of the other signals, whose evidence grows so fast
 	// that a small share delays them by a day or two.
-	denialBudget   = .80
-	decisionBudget = .06
+	denialBudget   = .74
+	decisionBudget = .12
 	paymentBudget  = .02
 	feeBudget      = .06
 	takebackBudget = .03
@@ -120,6 +120,7 @@ func New(data Data, o Options) *Detector {
 	if !(det.budget > 0) || math.IsInf(det.budget, 1) {
 		det.budget = DefaultBudget
 	}
+	det.watch(data)
 	blocks := len(det.days)/blockDays + 1
 	det.eras = make([]*era, blocks)
 	det.moments = make([][]knownMoments, len(det.payers))
@@ -127,6 +128,24 @@ func New(data Data, o Options) *Detector {
 		det.moments[p] = make([]knownMoments, blocks)
 	}
 	return det
+}
+
+// watch sets up the signals beside the denial rate that the data allow.
+func (d *Detector) watch(data Data) {
+	if data.Waits != nil {
+		shares := [...]float64{decisionBudget, paymentBudget, overturnBudget, takebackBudget}
+		for k := range laws {
+			l := &laws[k]
+			d.signals = append(d.signals, watched{newTiming(data.Waits, l), shares[k], func(e *upstream.DriftEvent) bool {
+				return e.Signal == l.signal && (l.signal != upstream.DecisionTime || e.Clock == l.clock)
+			}})
+		}
+	}
+	if data.Amounts != nil {
+		d.signals = append(d.signals, watched{newFees(data.Amounts), feeBudget, func(e *upstream.DriftEvent) bool {
+			return e.Signal == upstream.AllowedAmount
+		}})
+	}
 }
 
 // At evaluates as of the end of a day. Nothing decided later is used, so a
@@ -152,6 +171,7 @@ func (d *Detector) At(asOf upstream.Day, known []upstream.DriftEvent) Result {
 		r.Summary.Notes = append(r.Summary.Notes, w.notes(asOf)...)
 	}
 	r.Events = append(r.Events, d.denials(asOf, end, h, r.Events, &r.Summary)...)
+	r.Summary.PromptPay = promptPay(d.waits, asOf, PromptPayDays)
 	r.sort()
 	return r
 }
@@ -164,7 +184,7 @@ func (d *Detector) evaluate(w watched, asOf upstream.Day, end int, h history) []
 	told := advance(open, found, day, func(e *upstream.DriftEvent) standing { return w.track(e, asOf) })
 	for i := range told {
 		if isOpen(&told[i]) {
-			d.price(&told[i])
+			d.price(&told[i], end)
 		}
 	}
 	return told

@@ -134,13 +134,9 @@ func (r *run) everything() (sum tally) {
 func (r *run) compare(e *upstream.DriftEvent, counts []series, start, cut int) {
 	from, to, _ := r.extent(e)
 	var baseline, current tally
-	cents := 0.0
 	for g := from; g < to; g++ {
-		b, c := counts[g].between(start, cut), counts[g].between(cut, r.f.end)
-		baseline, current = baseline.plus(b), current.plus(c)
-		if to-from == 1 || b.n >= shrinkClaims {
-			cents += r.excess(g, b, c, start, cut, r.f.end)
-		}
+		baseline = baseline.plus(counts[g].between(start, cut))
+		current = current.plus(counts[g].between(cut, r.f.end))
 	}
 	e.BaselineValue, e.CurrentValue = baseline.rate(), current.rate()
 	e.DeltaValue = e.CurrentValue - e.BaselineValue
@@ -148,11 +144,79 @@ func (r *run) compare(e *upstream.DriftEvent, counts []series, start, cut int) {
 	e.EvidenceClaims = int64(current.x)
 	e.BaselineFirst, e.BaselineLast = r.opens(start), r.days[cut-1]
 	e.CurrentFirst, e.CurrentLast = r.opens(cut), r.days[r.f.end-1]
-	if e.Direction == upstream.Worse {
-		cents = max(cents, 0)
+	r.cost(e, counts, from, to, cut)
+}
+
+// cost prices the event: its shift with an interval, on the volume and at the
+// amounts of the node.
+func (r *run) cost(e *upstream.DriftEvent, counts []series, from, to, cut int) {
+	sign := 1.0
+	if e.Direction == upstream.Better {
+		sign = -1
 	}
-	e.DollarsPerMonth = upstream.Money(math.Round(cents))
-	e.Severity = severity(cents, r.allowedRate(start, cut))
+	var by shift
+	switch {
+	case r.f.end-cut > settledDays:
+		by = r.settled(counts, from, to, cut)
+	case e.Level == upstream.GroupLevel:
+		by = shiftOf(r.effectively(counts[from], from), r.f, sign)
+	default:
+		overall, dispersion := r.everything(), r.marketSpread(r.e)
+		if e.Level == upstream.PayerLevel {
+			p := r.groups[from].payer
+			overall, dispersion = r.overall(p), r.spread(r.e, p)
+		}
+		by = shiftOfPayer(counts[from:to], overall, r.f, dispersion, sign)
+	}
+	var current tally
+	cents := 0.0
+	for g := from; g < to; g++ {
+		c := counts[g].between(cut, r.f.end)
+		current = current.plus(c)
+		cents += c.n * r.meanAllowed(g, r.f.start, cut)
+	}
+	if current.n <= 0 {
+		return
+	}
+	monthly := current.n / float64(r.f.end-cut) * businessDaysPerMonth
+	if e.Direction == upstream.Worse {
+		by.low, by.mean = max(by.low, 0), max(by.mean, 0)
+	}
+	mid, low, high := by.worth(monthly, cents/current.n, overturnRate(r.waits, name(e.Payer), r.asOf))
+	e.DollarsPerMonth, e.DollarsLow, e.DollarsHigh = mid, &low, &high
+	e.Severity = severityOf(e, r.allowedRate(r.f.start, cut))
+}
+
+// settledDays is the age in business days from which on an incident's shift is
+// what its days show: the choice of the day that began it no longer matters, and
+// the lags that the posterior weighs don't reach back so far.
+const settledDays = 60
+
+// settled is the shift of an incident of that age, with its sampling error.
+func (r *run) settled(counts []series, from, to, cut int) shift {
+	start := max(0, cut-historyDays)
+	var w expectation
+	decided, days := 0.0, float64(r.f.end-cut)
+	dispersion := 1.0
+	for g := from; g < to; g++ {
+		base, current := counts[g].between(start, cut), counts[g].between(cut, r.f.end)
+		if base.n < shrinkClaims || current.n <= 0 {
+			continue
+		}
+		w = w.plus(expect(base, current, shrinkClaims*base.rate()))
+		decided += current.n
+		if to-from == 1 {
+			dispersion = 1 + max(current.n/days-1, 0)*r.clustering(r.e, r.groups[g].payer)
+		} else {
+			dispersion = r.spread(r.e, r.groups[from].payer)
+		}
+	}
+	if decided <= 0 {
+		return shift{}
+	}
+	by := (w.observed - w.expected) / decided
+	off := 1.645 * math.Sqrt(max(w.variance, w.observed)*dispersion) / decided
+	return shift{by, by - off, by + off}
 }
 
 // refigure brings the figures of an open incident up to the run's day.

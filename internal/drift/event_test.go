@@ -48,18 +48,25 @@ func TestEventHasTheFiguresOfItsWindows(t *testing.T) {
 		Tier: upstream.Alert, Status: upstream.Open, Direction: upstream.Worse,
 		BaselineValue: .1, CurrentValue: .2, DeltaValue: .1, BaselineN: 177 * 40, CurrentN: 13 * 40,
 		BaselineFirst: d.From, BaselineLast: det.days[176], CurrentFirst: det.days[176] + 1, CurrentLast: d.To,
-		EvidenceClaims:  13 * 8,
-		ChangeDate:      changed,
-		DollarsPerMonth: upstream.Money(.1 * 40 * businessDaysPerMonth * 120_00),
-		RootCauses:      []upstream.RootCause{}, SampleClaimIDs: []string{},
-		// 8 groups of 36 paid at $120, less nothing: severity is 0.1·40 of 8·36
-		Severity: .1 * 40 / (8 * 36),
+		EvidenceClaims: 13 * 8,
+		ChangeDate:     changed,
+		// Judged below.
+		DollarsPerMonth: e.DollarsPerMonth, DollarsLow: e.DollarsLow, DollarsHigh: e.DollarsHigh, Severity: e.Severity,
+		RootCauses: []upstream.RootCause{}, SampleClaimIDs: []string{},
 		// What the statistic alone decides is judged below.
 		Confidence: e.Confidence, LnEvidence: e.LnEvidence, KnownAt: e.KnownAt, EvidentAt: d.To,
 		ChangeDateLow: e.ChangeDateLow, ChangeDateHigh: e.ChangeDateHigh,
 	}
 	if diff := cmp.Diff(want, e, cmp.Comparer(close12)); diff != "" {
 		t.Errorf("event (- want, + got):\n%s", diff)
+	}
+	worth := .1 * 40 * businessDaysPerMonth * (120_00 + reworkCents)
+	if off := float64(e.DollarsPerMonth)/worth - 1; off < -.1 || off > .1 || float64(*e.DollarsLow) > worth || float64(*e.DollarsHigh) < worth {
+		t.Errorf("%s a month (%s–%s), want about %s", e.DollarsPerMonth, e.DollarsLow, e.DollarsHigh, upstream.Money(worth))
+	}
+	// 8 groups of 36 paid at $120.
+	if want := float64(*e.DollarsLow) / (8 * 36 * 120_00 * businessDaysPerMonth); !close12(e.Severity, want) {
+		t.Errorf("severity %g, want %g", e.Severity, want)
 	}
 	if e.KnownAt <= changed || e.KnownAt > changed+14 || e.Confidence < .9 || e.LnEvidence < 8 {
 		t.Errorf("known at %s, confidence %g, ln evidence %g", e.KnownAt, e.Confidence, e.LnEvidence)

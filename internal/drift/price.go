@@ -10,7 +10,13 @@ import (
 // slow-down loses no money for good: its price is the cash that is held back at
 // any time, the payer's daily allowed amount times the further days. Payments
 // taken back and denials no longer overturned are lost.
-func (d *Detector) price(e *upstream.DriftEvent) {
+//
+// Allowed amounts come priced; for them only the severity is left to tell.
+func (d *Detector) price(e *upstream.DriftEvent, end int) {
+	if e.Signal == upstream.AllowedAmount {
+		e.Severity = severityOf(e, d.allowedRate(max(0, end-historyDays), end))
+		return
+	}
 	p := d.payerIndex(name(e.Payer))
 	i, j := d.dayIndex(e.CurrentFirst), d.through(e.CurrentLast)
 	if p < 0 || i >= j {
@@ -35,7 +41,17 @@ func (d *Detector) price(e *upstream.DriftEvent) {
 		dollars = monthly * claims.x / paid(claims) * -e.DeltaValue
 	}
 	e.DollarsPerMonth = upstream.Money(math.Round(dollars))
-	e.Severity = severity(dollars, d.allowedRate(i, j))
+	e.Severity = severityOf(e, d.allowedRate(i, j))
+}
+
+// severityOf is the low end of an event's dollars, or the dollars themselves where
+// there is no interval, over the customer's monthly allowed.
+func severityOf(e *upstream.DriftEvent, allowed float64) float64 {
+	cents := e.DollarsPerMonth
+	if e.DollarsLow != nil {
+		cents = *e.DollarsLow
+	}
+	return severity(float64(cents), allowed)
 }
 
 // The cohort whose overturned share prices denials: those first denied so long
