@@ -41,7 +41,7 @@ Example:  upstream benchmark-drift --customer 1 --runs 5
 // Validate is called by the parser.
 func (c *benchmarkCmd) Validate() error {
 	if c.Quality {
-		return c.qualityOptions.validate(c)
+		return validateQuality(c)
 	}
 	if c.Customer == 0 {
 		return errors.New("missing flags: --customer=ID, or --quality")

@@ -14,7 +14,7 @@ import (
 type qualityOptions struct {
 	Quality        bool   `help:"Measure how well detection works, on simulated customers."`
 	Quick          bool   `help:"A small run, within a minute; fails when a figure is far off."`
-	Customers      int    `placeholder:"N" help:"Customers with planted changes; each has a twin without them, and there are as many more with none. 40 if not given, 6 with --quick."`
+	Customers      int    `placeholder:"N" help:"Customers with planted changes; each has a twin without them, and there are as many more with none. 40 if not given, 8 with --quick."`
 	Seed           uint64 `placeholder:"S" help:"Another seed simulates others; 0 if not given."`
 	Truth          string `placeholder:"FILE" help:"Write what was planted, as NDJSON."`
 	Events         string `placeholder:"FILE" help:"Write what each detector told, as NDJSON."`
@@ -22,8 +22,8 @@ type qualityOptions struct {
 	Claims         string `placeholder:"DIR" help:"Write each customer's claims there as CSV, for other detectors."`
 }
 
-// validate refuses options of the speed benchmark, which would do nothing.
-func (q *qualityOptions) validate(c *benchmarkCmd) error {
+// validateQuality refuses options of the speed benchmark, which would do nothing.
+func validateQuality(c *benchmarkCmd) error {
 	if c.Customer != 0 || c.Baseline != "" || c.CPUProfile != "" || c.MemProfile != "" || c.Trace != "" {
 		return errors.New("--customer, --baseline and the profiles measure speed; leave them out with --quality")
 	}

@@ -26,13 +26,12 @@ type Cost struct {
 const (
 	costPayers    = 40
 	costGroups    = 29
-	costPerWeek   = 9000.
 	costRepeats   = 5
 	costSmallness = -1.05 // the exponent of volumes over ranks of groups
 )
 
 // measureCost runs by itself: nothing else may use the processors.
-func measureCost(ctx context.Context, r *rand.Rand, now func() time.Time) (Cost, error) {
+func measureCost(ctx context.Context, r *rand.Rand, perWeek float64, now func() time.Time) (Cost, error) {
 	total := 0.0
 	raw := func(node int) float64 {
 		return math.Pow(float64(1+node/costGroups), -.7) * math.Pow(float64(1+node%costGroups), costSmallness)
@@ -40,9 +39,9 @@ func measureCost(ctx context.Context, r *rand.Rand, now func() time.Time) (Cost,
 	for node := range costPayers * costGroups {
 		total += raw(node)
 	}
-	s := stream(r, costPayers, costGroups, func(node int) float64 { return raw(node) * costPerWeek / total }, 0, .01)
+	s := stream(r, costPayers, costGroups, func(node int) float64 { return raw(node) * perWeek / total }, 0, .01)
 	data := drift.Data{Decisions: s.decisions}
-	c := Cost{Nodes: costPayers + costPayers*costGroups, Days: monitoredDays, PerWeek: costPerWeek}
+	c := Cost{Nodes: costPayers + costPayers*costGroups, Days: monitoredDays, PerWeek: perWeek}
 	var took []float64
 	for range costRepeats {
 		det := drift.New(data, drift.Options{})

@@ -185,8 +185,7 @@ func oneOf[T ~string](problems *[]string, field string, value T, allowed ...T) {
 
 // inTheClaims are the payers and procedure groups of all simulated customers.
 var inTheClaims = sync.OnceValues(func() (payers, groups []string) {
-	o := practice(rand.New(rand.NewPCG(1, 1)), true)
-	o.Records = 20_000 // the rarest group is one of 200
+	o := practice(rand.New(rand.NewPCG(1, 1)), []int64{250}) // the rarest group is one of 200
 	g, err := synth.New(o)
 	if err != nil {
 		panic(err) // the options are constants

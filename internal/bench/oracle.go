@@ -37,15 +37,15 @@ type DelayCell struct {
 	Ratio   figure `json:"over_oracle"`
 }
 
-// llr is the ln likelihood ratio of a day's denials at rates p1 and p0, both
-// beta-binomial with intraclass correlation icc.
-func llr(n, x int32, p0, p1, icc float64) float64 {
-	k := (1 - icc) / icc
-	return lnBetaBinomial(n, x, p1*k, (1-p1)*k) - lnBetaBinomial(n, x, p0*k, (1-p0)*k)
+// weigh is the ln likelihood ratio of a day's denials after and before the rise.
+func (r Rise) weigh(n, x int32) float64 {
+	return lnBetaBinomial(n, x, riseRate+r.Points, riseICC) - lnBetaBinomial(n, x, riseRate, riseICC)
 }
 
 // lnBetaBinomial leaves out the binomial coefficient, which cancels.
-func lnBetaBinomial(n, x int32, a, b float64) float64 {
+func lnBetaBinomial(n, x int32, rate, icc float64) float64 {
+	k := (1 - icc) / icc
+	a, b := rate*k, (1-rate)*k
 	return lnBeta(float64(x)+a, float64(n-x)+b) - lnBeta(a, b)
 }
 
@@ -62,7 +62,7 @@ func oracleThreshold(r *rand.Rand, rise Rise, days int) float64 {
 	increments := make([]float64, days)
 	for i := range increments {
 		n := poisson(r, rise.PerWeek/5*weekdayVolume[i%5])
-		increments[i] = llr(n, batch(r, n, riseRate, riseICC), riseRate, riseRate+rise.Points, riseICC)
+		increments[i] = rise.weigh(n, batch(r, n, riseRate, riseICC))
 	}
 	wanted := float64(days) / (streamARL * businessDaysPerMonth)
 	low, high := 0.0, 30.0
@@ -139,7 +139,7 @@ func risen(ctx context.Context, r *rand.Rand, rise Rise, budget, threshold float
 		increments := make([]float64, 0, len(s.days))
 		for _, day := range s.days[historyDays:] {
 			i := day - s.decisions.From
-			increments = append(increments, llr(n.Decided[i], n.Denied[i], riseRate, riseRate+rise.Points, riseICC))
+			increments = append(increments, rise.weigh(n.Decided[i], n.Denied[i]))
 		}
 		if day := oracleAlarm(increments, threshold, shift.day-historyDays); day >= 0 && day < shift.day-historyDays+riseHorizon {
 			d.oracle = float64(s.days[historyDays+day]-start) + 1

@@ -30,27 +30,28 @@ type QualityOptions struct {
 	Now      func() time.Time
 
 	contestants []contestant // those of this program when nil; tests break one
+	size        *sizes       // tests simulate less
 }
 
 // Customers unless said otherwise.
 const (
 	defaultCustomers = 40
-	quickCustomers   = 6
+	quickCustomers   = 8
 	maxCustomers     = 2000
 )
 
-// sizes are how many customers each kind of stream has.
+// sizes tell how much is simulated.
 type sizes struct {
-	cell, rise, slow, fee int
-	calibration           int // business days of the oracle's null
+	weekly                []int64 // claims of a practice, to choose from; the first goes through the store
+	cell, rise, slow, fee int     // customers of each kind of stream
+	calibration           int     // business days of the oracle's null
+	cost                  float64 // claims a week of the customer whose evaluation is timed
 }
 
-func (o *QualityOptions) sizes() sizes {
-	if o.Quick {
-		return sizes{cell: 2, rise: 4, slow: 3, fee: 3, calibration: 200_000}
-	}
-	return sizes{cell: 24, rise: 25, slow: 20, fee: 15, calibration: 400_000}
-}
+var (
+	fullSize  = sizes{weekly: []int64{1500, 3000, 6000}, cell: 36, rise: 60, slow: 20, fee: 15, calibration: 400_000, cost: 9000}
+	quickSize = sizes{weekly: []int64{1500, 3000}, cell: 2, rise: 4, slow: 3, fee: 3, calibration: 200_000, cost: 9000}
+)
 
 // Datasets is how many customers' claims there are: numbers 1 to Customers have
 // changes, the next as many are their placebo twins, the last the null customers.
@@ -61,6 +62,12 @@ func (o QualityOptions) withDefaults() QualityOptions {
 		o.Customers = defaultCustomers
 		if o.Quick {
 			o.Customers = quickCustomers
+		}
+	}
+	if o.size == nil {
+		o.size = &fullSize
+		if o.Quick {
+			o.size = &quickSize
 		}
 	}
 	if o.contestants == nil {
@@ -99,14 +106,14 @@ func Measure(ctx context.Context, o QualityOptions) (*Quality, error) {
 	if o.Customers < 1 || o.Customers > maxCustomers {
 		return nil, upstream.Errorf(upstream.Invalid, "--customers must be 1 to %d", maxCustomers)
 	}
-	b := &qualityBench{QualityOptions: o, size: o.sizes()}
+	b := &qualityBench{QualityOptions: o}
 	if err := b.prepare(); err != nil {
 		return nil, err
 	}
 	if err := b.run(ctx, b.tasks()); err != nil {
 		return nil, err
 	}
-	cost, err := measureCost(ctx, b.random(costStream, 0), o.Now)
+	cost, err := measureCost(ctx, b.random(costStream, 0), b.size.cost, o.Now)
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +124,6 @@ func Measure(ctx context.Context, o QualityOptions) (*Quality, error) {
 // which tasks end doesn't matter.
 type qualityBench struct {
 	QualityOptions
-	size   sizes
 	budget float64 // of the streams
 
 	truths [][]Truth // by customer
@@ -271,7 +277,7 @@ func (b *qualityBench) run(ctx context.Context, tasks []task) error {
 // first: its volumes tell what can be planted.
 func (b *qualityBench) year(ctx context.Context, customer int) error {
 	placebo := customer + b.Customers
-	o := practice(b.random(claimStream, customer), b.Quick)
+	o := practice(b.random(claimStream, customer), b.size.weekly)
 	twin, g, err := ledgerFrom(o)
 	if err != nil {
 		return err
@@ -312,7 +318,11 @@ func (b *qualityBench) weekly(ctx context.Context, customer int, l *ledger, g *s
 func (b *qualityBench) null(ctx context.Context, i int) (err error) {
 	kind := calms[i%len(calms)]
 	customer := 2*b.Customers + i + 1
-	o := practice(b.random(claimStream, customer), b.Quick || kind.throughStore)
+	weekly := b.size.weekly
+	if kind.throughStore {
+		weekly = weekly[:1]
+	}
+	o := practice(b.random(claimStream, customer), weekly)
 	n := nullCustomer{customer: customer, scenario: kind.name}
 	if kind.plant != nil {
 		kind.plant(&o)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"sync"
 
 	"upstream"
 	"upstream/internal/synth"
@@ -129,8 +130,10 @@ var year = [payerCount][]recipe{
 	{slower(1.25), slower(1.5), slower(2)},
 	{feeCut(2), feeCut(3), feeCut(5), feeCut(10)},
 	{
-		{name: "D9 denials +5 with a slow-down", signal: upstream.DenialRate, delta: .05, wide: true,
-			also: &recipe{name: "D9 slow-down ×1.5 with denials", signal: upstream.DecisionTime, delta: 1.5, wide: true}},
+		{
+			name: "D9 denials +5 with a slow-down", signal: upstream.DenialRate, delta: .05, wide: true,
+			also: &recipe{name: "D9 slow-down ×1.5 with denials", signal: upstream.DecisionTime, delta: 1.5, wide: true},
+		},
 		{name: "D11 improvement −6", signal: upstream.DenialRate, delta: -.06, smallest: smallestGroup},
 	},
 }
@@ -255,6 +258,25 @@ var calms = []calm{
 	{name: "N4 late files, duplicates, reversals", throughStore: true},
 }
 
+// inDeck orders scenarios as they stand here.
+func inDeck(a, b string) int { return slices.Index(deck(), a) - slices.Index(deck(), b) }
+
+// deck are the names of all scenarios.
+var deck = sync.OnceValue(func() []string {
+	var all []string
+	for _, kinds := range year {
+		for i := range kinds {
+			for k := &kinds[i]; k != nil; k = k.also {
+				all = append(all, k.name)
+			}
+		}
+	}
+	for _, c := range calms {
+		all = append(all, c.name)
+	}
+	return all
+})
+
 // frontEndError is an error of the practice's own: all payers deny more for
 // missing information, for six weeks. One story at the market's level is right.
 func frontEndError(customer int) []Truth {
@@ -268,16 +290,9 @@ func frontEndError(customer int) []Truth {
 	}}
 }
 
-// weeklyClaims are the sizes of practices, in claims a week.
-var weeklyClaims = [...]int64{1500, 3000, 6000}
-
 // practice are the options of a customer's claims, before anything is planted.
-func practice(r *rand.Rand, small bool) synth.Options {
-	weekly := weeklyClaims[r.IntN(len(weeklyClaims))]
-	if small {
-		weekly = weeklyClaims[0]
-	}
-	return synth.Options{
-		Records: weekly * allWeeks, Seed: r.Uint64(), Days: allWeeks * 7, AsOf: lastDay, Payers: payerCount, Locations: siteCount,
-	}
+// weekly are the sizes of practices to choose from, in claims a week.
+func practice(r *rand.Rand, weekly []int64) synth.Options {
+	claims := weekly[r.IntN(len(weekly))] * allWeeks
+	return synth.Options{Records: claims, Seed: r.Uint64(), Days: allWeeks * 7, AsOf: lastDay, Payers: payerCount, Locations: siteCount}
 }

@@ -141,6 +141,7 @@ func scoreCustomer(truths []Truth, told, twin []Told) (findings []finding, false
 type tally struct {
 	planted, hits, placebos, duplicates int
 	rightLevel                          int
+	explained                           bool // whether any event names a root cause
 	carcs, carcRight                    int
 	sites, siteRight                    int
 	intervals, covered                  int
@@ -165,6 +166,7 @@ func (t *tally) add(f *finding) {
 	if f.hit.Level == f.Level {
 		t.rightLevel++
 	}
+	t.explained = t.explained || len(f.hit.RootCauses) > 0
 	if f.CARC != "" {
 		t.carcs++
 		t.carcRight += named(f.hit, upstream.ByCARC, f.CARC)
@@ -272,6 +274,9 @@ func headline(all []finding) Figures {
 		Coverage: share(t.covered, t.intervals), Intervals: t.intervals,
 		ChangeDateError: medianOf(t.dateErrors), DollarsCaught: none,
 	}
+	if !t.explained {
+		f.CARCRight, f.LocationRight = none, none
+	}
 	if t.dollars > 0 {
 		f.DollarsCaught = figure(t.caught / t.dollars)
 	}
@@ -291,7 +296,7 @@ func byScenario(all []finding) []ScenarioFigures {
 		}
 		t.add(f)
 	}
-	slices.SortFunc(order, natural)
+	slices.SortStableFunc(order, inDeck)
 	out := make([]ScenarioFigures, len(order))
 	for i, name := range order {
 		t := tallies[name]
@@ -301,33 +306,6 @@ func byScenario(all []finding) []ScenarioFigures {
 		}
 	}
 	return out
-}
-
-// natural orders D2 before D10, and +5 before +10.
-func natural(a, b string) int {
-	digit := func(c byte) bool { return c >= '0' && c <= '9' }
-	number := func(s string) (n int, rest string) {
-		for s != "" && digit(s[0]) {
-			n, s = 10*n+int(s[0]-'0'), s[1:]
-		}
-		return n, s
-	}
-	for a != "" && b != "" {
-		if digit(a[0]) && digit(b[0]) {
-			var x, y int
-			x, a = number(a)
-			y, b = number(b)
-			if x != y {
-				return x - y
-			}
-			continue
-		}
-		if a[0] != b[0] {
-			return int(a[0]) - int(b[0])
-		}
-		a, b = a[1:], b[1:]
-	}
-	return len(a) - len(b)
 }
 
 // nullCustomer is a customer with no change at any single payer.
@@ -355,6 +333,6 @@ func calmFigures(nulls []nullCustomer, told map[int][]Told) ([]CalmFigures, figu
 	for i := range out {
 		out[i].FalseAlarms = perMonth(counts[out[i].Scenario], out[i].Customers)
 	}
-	slices.SortFunc(out, func(a, b CalmFigures) int { return natural(a.Scenario, b.Scenario) })
+	slices.SortStableFunc(out, func(a, b CalmFigures) int { return inDeck(a.Scenario, b.Scenario) })
 	return out, perMonth(total, len(nulls))
 }
