@@ -275,3 +275,39 @@ func TestPlansKeepPayersApartAndTellWhatChangesAreWorth(t *testing.T) {
 		}
 	}
 }
+
+func TestFilesTellEachStateOfAClaimOnce(t *testing.T) {
+	paid := upstream.Claim{
+		Outcome: upstream.Paid, FirstOutcome: upstream.Paid, DecidedDate: day(8), FirstDecidedDate: day(8), PaymentDate: day(8),
+		Allowed: 90, Paid: 90, CARC: "CO-45",
+	}
+	overturned := paid
+	overturned.FirstOutcome, overturned.FirstCARC, overturned.FirstDecidedDate, overturned.RepaidDate = upstream.Denied, "CO-197", day(2), day(8)
+	restored := paid
+	restored.FirstDecidedDate, restored.FirstAllowed, restored.ReversedDate, restored.RepaidDate = day(1), 100, day(5), day(8)
+	taken := paid
+	taken.Outcome, taken.FirstDecidedDate, taken.FirstAllowed, taken.ReversedDate, taken.Allowed, taken.Paid = upstream.Reversed, day(1), 100, day(8), 0, 0
+	for name, test := range map[string]struct {
+		claim upstream.Claim
+		want  string
+	}{
+		"pending":    {upstream.Claim{Outcome: upstream.Pending, FirstOutcome: upstream.Pending}, ""},
+		"paid":       {paid, "paid 8 90 CO-45;"},
+		"overturned": {overturned, "denied 2 0 CO-197;paid 8 90 CO-45;"},
+		"restored":   {restored, "paid 1 100 ;reversed 5 0 CO-45;paid 8 90 CO-45;"},
+		"taken back": {taken, "paid 1 100 ;reversed 8 0 CO-45;"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := ""
+			for _, s := range states(test.claim) {
+				got += fmt.Sprintf("%s %d %d %s;", s.Outcome, s.DecidedDate-firstDay, s.Allowed, s.CARC)
+				if s.FirstOutcome != s.Outcome || s.FirstDecidedDate != s.DecidedDate || s.FirstAllowed != s.Allowed || s.RepaidDate != 0 {
+					t.Errorf("%s knows of other states: %+v", s.Outcome, s)
+				}
+			}
+			if got != test.want {
+				t.Errorf("told %q, want %q", got, test.want)
+			}
+		})
+	}
+}

@@ -22,12 +22,12 @@ import (
 // submitted and decided in it; some decisions come weeks late, some files come
 // twice, and some payments are reversed and then paid again.
 const (
-	lateShare     = .04 // of decisions, 1 to latestWeeks late
-	latestWeeks   = 6
-	twiceEvery    = 5   // weeks
-	reversedShare = .01 // of payments
-	reversedAfter = 20  // days; paid again after another correctedAfter
-	correctedDays = 10
+	lateShare      = .04 // of decisions, 1 to latestWeeks late
+	latestWeeks    = 6
+	twiceEvery     = 5   // weeks
+	reversedShare  = .01 // of payments
+	reversedAfter  = 20  // days
+	correctedAfter = 10  // more days until it is paid again
 )
 
 // inStore is the view of a database into which files are loaded week by week:
@@ -91,14 +91,13 @@ func weeklyFiles(g *synth.Generator, r *rand.Rand) [][]upstream.Claim {
 		}
 		reversed := r.Float64() < reversedShare
 		deliver(pending(c), c.SubmittedDate, 0)
-		if c.FirstDecidedDate == 0 {
-			continue
+		told := states(c)
+		if reversed && len(told) == 1 && c.Outcome == upstream.Paid {
+			told = append(told, reversal(c)...)
 		}
-		deliver(c, c.FirstDecidedDate, late)
-		if reversed && c.FirstOutcome == upstream.Paid && c.Outcome == upstream.Paid {
-			back, again := reversal(c)
-			deliver(back, back.DecidedDate, 0)
-			deliver(again, again.DecidedDate, 0)
+		for _, s := range told {
+			deliver(s, s.DecidedDate, late)
+			late = 0 // what follows comes in time
 		}
 	}
 	return files
@@ -111,25 +110,61 @@ func pending(c upstream.Claim) upstream.Claim {
 		PlaceOfService: c.PlaceOfService, Location: c.Location, ServiceDate: c.ServiceDate, SubmittedDate: c.SubmittedDate,
 		Billed: c.Billed, Outcome: upstream.Pending, FirstOutcome: upstream.Pending,
 	}
-	if c.ReceivedDate != 0 && c.ReceivedDate == c.SubmittedDate {
+	if c.ReceivedDate == c.SubmittedDate {
 		p.ReceivedDate = c.ReceivedDate
 	}
 	return p
 }
 
-// reversal takes a payment back and then pays it again. Each state arrives as a
-// file would tell it: as a first decision, since a file doesn't know the others.
-func reversal(c upstream.Claim) (back, again upstream.Claim) {
-	back, again = c, c
-	back.Outcome, back.FirstOutcome = upstream.Reversed, upstream.Reversed
-	back.Allowed, back.Paid = 0, 0
-	back.DecidedDate = (c.DecidedDate + reversedAfter).NextBusiness()
-	again.DecidedDate = (back.DecidedDate + correctedDays).NextBusiness()
-	for _, s := range []*upstream.Claim{&back, &again} {
-		s.FirstDecidedDate, s.PaymentDate = s.DecidedDate, s.DecidedDate
-		s.FirstAllowed, s.FirstCARC, s.FirstRARC, s.FirstPaymentDate = 0, "", "", 0
+// states are those that files tell of a decided claim, in their order: the first
+// decision, the reversal and what stands now.
+func states(c upstream.Claim) []upstream.Claim {
+	if c.FirstDecidedDate == 0 {
+		return nil
 	}
-	return back, again
+	now := c
+	asRead(&now)
+	if c.DecidedDate == c.FirstDecidedDate && c.Outcome == c.FirstOutcome {
+		return []upstream.Claim{now}
+	}
+	first := c
+	first.Outcome, first.DecidedDate, first.PaymentDate = c.FirstOutcome, c.FirstDecidedDate, c.FirstPaymentDate
+	first.Allowed, first.Paid, first.CARC, first.RARC = c.FirstAllowed, c.FirstAllowed, c.FirstCARC, c.FirstRARC
+	asRead(&first)
+	told := []upstream.Claim{first}
+	if c.ReversedDate != 0 && (c.Outcome != upstream.Reversed || c.DecidedDate != c.ReversedDate) {
+		told = append(told, takenBack(c, c.ReversedDate))
+	}
+	return append(told, now)
+}
+
+// asRead makes a state what a file tells: it knows no other, and takes it for
+// the first.
+func asRead(c *upstream.Claim) {
+	c.FirstOutcome, c.FirstDecidedDate = c.Outcome, c.DecidedDate
+	c.FirstAllowed, c.FirstCARC, c.FirstRARC, c.FirstPaymentDate = c.Allowed, c.CARC, c.RARC, c.PaymentDate
+	c.ReversedDate, c.RepaidDate = 0, 0
+	if c.Outcome == upstream.Reversed {
+		c.ReversedDate = c.DecidedDate
+	}
+}
+
+// takenBack is a claim whose payment is reversed on a day.
+func takenBack(c upstream.Claim, on upstream.Day) upstream.Claim {
+	c.Outcome, c.DecidedDate, c.PaymentDate = upstream.Reversed, on, on
+	c.Allowed, c.Paid = 0, 0
+	asRead(&c)
+	return c
+}
+
+// reversal takes a payment back and then pays it again.
+func reversal(c upstream.Claim) []upstream.Claim {
+	back := takenBack(c, (c.DecidedDate + reversedAfter).NextBusiness())
+	again := c
+	again.DecidedDate = (back.DecidedDate + correctedAfter).NextBusiness()
+	again.PaymentDate = again.DecidedDate
+	asRead(&again)
+	return []upstream.Claim{back, again}
 }
 
 // advance loads the files of all weeks that are over by a day.
