@@ -20,7 +20,7 @@ import (
 // generator makes a small practice with changes.
 func generator(t *testing.T, drifts ...synth.Drift) *synth.Generator {
 	t.Helper()
-	o := practice(rand.New(rand.NewPCG(9, 9)), []int64{400})
+	o := practice(rand.New(rand.NewPCG(9, 9)), []int64{120})
 	o.Drifts = drifts
 	g, err := synth.New(o)
 	if err != nil {

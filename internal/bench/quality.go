@@ -38,7 +38,7 @@ type sizes struct {
 	weekly                []int64 // claims of a practice, to choose from; the first goes through the store
 	cell, rise, slow, fee int     // customers of each kind of stream
 	calibration           int     // business days of the oracle's null
-	cost                  float64 // claims a week of the customer whose evaluation is timed
+	cost                  float64 // claims a week of the customer whose evaluation is timed; 0: none
 }
 
 var (
@@ -105,6 +105,9 @@ func Measure(ctx context.Context, o QualityOptions) (*Quality, error) {
 	}
 	if err := b.run(ctx, b.tasks()); err != nil {
 		return nil, err
+	}
+	if o.size.cost == 0 {
+		return b.report(Cost{}), nil
 	}
 	cost, err := measureCost(ctx, b.random(costStream, 0), b.size.cost, o.Now)
 	if err != nil {

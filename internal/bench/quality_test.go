@@ -18,17 +18,22 @@ import (
 	"upstream"
 )
 
-// small is a run of a second or two. Three customers see every kind of null
-// customer, the one that goes through the store among them; one sees the first.
-func small(seed uint64, customers int) QualityOptions {
+// small is a run of a second or two: three customers see every kind of null
+// customer, the one that goes through the store among them.
+func small(seed uint64) QualityOptions {
 	return QualityOptions{
-		Customers: customers, Seed: seed, Quick: true, Now: time.Now,
-		size: &sizes{weekly: []int64{300}, cell: 1, rise: 1, slow: 1, fee: 1, calibration: 20_000, cost: 500},
+		Customers: 3, Seed: seed, Quick: true, Now: time.Now,
+		size: &sizes{weekly: []int64{100}, cell: 1, rise: 1, slow: 1, fee: 1, calibration: 20_000, cost: 500},
 	}
 }
 
+// single is one customer of each kind, without streams.
+func single(seed uint64) QualityOptions {
+	return QualityOptions{Customers: 1, Seed: seed, Quick: true, Now: time.Now, size: &sizes{weekly: []int64{300}, calibration: 1000}}
+}
+
 // complete is a run with everything in it, for all tests that only look at it.
-var complete = sync.OnceValues(func() (*Quality, error) { return Measure(context.Background(), small(1, 3)) })
+var complete = sync.OnceValues(func() (*Quality, error) { return Measure(context.Background(), small(1)) })
 
 func measure(t *testing.T, o QualityOptions) *Quality {
 	t.Helper()
@@ -58,7 +63,7 @@ func TestFiguresDependOnTheSeedAndNotOnTheProcessors(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := runtime.GOMAXPROCS(1)
-	again := measure(t, small(1, 3))
+	again := measure(t, small(1))
 	runtime.GOMAXPROCS(before)
 	if a, b := withoutTimes(t, first), withoutTimes(t, again); a != b {
 		t.Errorf("one seed, two reports:\n%s\n%s", a, b)
@@ -66,7 +71,7 @@ func TestFiguresDependOnTheSeedAndNotOnTheProcessors(t *testing.T) {
 	if !reflect.DeepEqual(first.Truths, again.Truths) || !reflect.DeepEqual(first.Told, again.Told) {
 		t.Error("one seed, other truths or events")
 	}
-	if other := measure(t, small(2, 1)); withoutTimes(t, first) == withoutTimes(t, other) {
+	if other := measure(t, single(2)); withoutTimes(t, first) == withoutTimes(t, other) {
 		t.Error("another seed gives the same report")
 	}
 }
@@ -111,7 +116,7 @@ func TestTheReportHasTheNamesOfTheContract(t *testing.T) {
 }
 
 func TestWhatADetectorToldIsScoredAlikeFromAFile(t *testing.T) {
-	o := small(3, 1)
+	o := single(3)
 	o.size.weekly = []int64{900} // so many that all detectors tell something
 	first := measure(t, o)
 	var file strings.Builder
@@ -166,7 +171,7 @@ func TestABrokenDetectorIsOutOfBounds(t *testing.T) {
 		"never alarms":      {never{}, []string{"net recall is 0.00, less than 0.4", "right level is –"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			o := small(1, 1)
+			o := single(1)
 			o.contestants = contestants()
 			for i := range o.contestants {
 				if o.contestants[i].name == ours {
@@ -194,7 +199,7 @@ func TestABrokenDetectorIsOutOfBounds(t *testing.T) {
 
 func TestMeasureStopsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	o := small(1, 1)
+	o := single(1)
 	o.Progress = func(done, _ int64) {
 		if done == 2 {
 			cancel()
@@ -208,13 +213,13 @@ func TestMeasureStopsWithItsContext(t *testing.T) {
 
 func TestMeasureRefusesWhatItCannotSimulate(t *testing.T) {
 	for _, n := range []int{-1, maxCustomers + 1} {
-		o := small(1, 1)
+		o := single(1)
 		o.Customers = n
 		if _, err := Measure(t.Context(), o); upstream.ErrorCode(err) != upstream.Invalid {
 			t.Errorf("%d customers: %v", n, err)
 		}
 	}
-	o := small(1, 1)
+	o := single(1)
 	o.ClaimsDir = filepath.Join(t.TempDir(), "file", "below")
 	if err := os.WriteFile(filepath.Dir(o.ClaimsDir), nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -225,7 +230,7 @@ func TestMeasureRefusesWhatItCannotSimulate(t *testing.T) {
 }
 
 func TestClaimsAreWrittenForEachCustomerAndTellNoTruth(t *testing.T) {
-	o := small(1, 1)
+	o := single(1)
 	o.ClaimsDir = t.TempDir()
 	q := measure(t, o)
 	files, err := filepath.Glob(filepath.Join(o.ClaimsDir, "customer-*.csv"))
