@@ -10,7 +10,7 @@ RACE ?=
 
 GO_TEST := UPSTREAM_TEST_NO_SKIP=$(NO_SKIP) go test $(if $(RACE),-race)
 
-.PHONY: build demo test test-fast test-all lint bench fuzz tools clean
+.PHONY: build demo test test-fast test-all lint bench quality quality-quick fuzz tools clean
 
 build: ## one static binary: ./bin/upstream
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/upstream ./cmd/upstream
@@ -38,6 +38,13 @@ bench: ## Go benchmarks, and the commands at full size into ./bench-out
 	./scripts/bench.sh bin/upstream
 
 bench: build
+
+quality: build ## how well detection works, on simulated customers, into ./bench-out
+	@mkdir -p bench-out
+	./bin/upstream benchmark-drift --quality --json bench-out/quality.json
+
+quality-quick: build ## the same in small, against wide bounds: a broken detector fails
+	./bin/upstream benchmark-drift --quality --quick
 
 fuzz: ## every fuzz target for FUZZTIME (20s)
 	./scripts/fuzz.sh $(or $(FUZZTIME),20s)

@@ -14,7 +14,7 @@ import (
 )
 
 type benchmarkCmd struct {
-	Customer      int64   `required:"" placeholder:"ID" help:"The customer whose claims are used."`
+	Customer      int64   `placeholder:"ID" help:"The customer whose claims are used; not with --quality."`
 	Runs          int     `default:"3" help:"Number of runs; the median counts."`
 	From          string  `default:"rollups" enum:"rollups,claims" help:"Read the rollups, or count the raw claims."`
 	Detector      string  `default:"upstream" enum:"upstream,threshold" help:"The detector to measure."`
@@ -25,15 +25,37 @@ type benchmarkCmd struct {
 	CPUProfile    string  `name:"cpuprofile" placeholder:"FILE" help:"Write a CPU profile of one further run that is not timed."`
 	MemProfile    string  `name:"memprofile" placeholder:"FILE" help:"Write a heap profile after the runs."`
 	Trace         string  `placeholder:"FILE" help:"Write an execution trace of one further run that is not timed."`
+
+	qualityOptions `embed:"" group:"Quality"`
 }
 
 func (*benchmarkCmd) Help() string {
 	return `Runs detection over the customer's stored claims and prints runtime, peak memory and throughput of each run. The verdict is that of the performance guide: Excellent above 10,000 claims/s, Good above 5,000, Acceptable above 1,000. The exit code is 1 when a run fails or the median regresses against the baseline.
 
-Example:  upstream benchmark-drift --customer 1 --runs 5`
+With --quality it measures how well detection finds what it should instead, on simulated customers with known truth, and needs neither customer nor database: false alarms, recall on real and on switched-off changes, delay, level, cause and dollars, beside the usual rule and the targets. --quick is a small run against wide bounds; the exit code is 1 when one breaks. Any other detector can be scored: --claims gives it the data, --detector-output takes what it told.
+
+Example:  upstream benchmark-drift --customer 1 --runs 5
+          upstream benchmark-drift --quality --seed 1 --json quality.json`
+}
+
+// Validate is called by the parser.
+func (c *benchmarkCmd) Validate() error {
+	if c.Quality {
+		return validateQuality(c)
+	}
+	if c.Customer == 0 {
+		return errors.New("missing flags: --customer=ID, or --quality")
+	}
+	if c.qualityOptions != (qualityOptions{}) {
+		return errors.New("--quick, --customers, --seed, --truth, --events, --detector-output and --claims go with --quality")
+	}
+	return nil
 }
 
 func (c *benchmarkCmd) Run(a *app) error {
+	if c.Quality {
+		return c.measureQuality(a)
+	}
 	limit, err := bench.ParsePercent(c.MaxRegression)
 	if err != nil {
 		return err

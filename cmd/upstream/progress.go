@@ -16,6 +16,7 @@ import (
 type progress struct {
 	out      io.Writer
 	what     string
+	unit     string // what is counted, in the plural
 	total    int64
 	terminal bool
 	now      func() time.Time
@@ -26,10 +27,10 @@ type progress struct {
 func (a *app) progress(what string, total int64) *progress {
 	f, isFile := a.stderr.(*os.File)
 	now := a.now()
-	return &progress{out: a.stderr, what: what, total: total, terminal: isFile && isatty.IsTerminal(f.Fd()), now: a.now, start: now, last: now}
+	return &progress{out: a.stderr, what: what, unit: "rows", total: total, terminal: isFile && isatty.IsTerminal(f.Fd()), now: a.now, start: now, last: now}
 }
 
-// update tells that done of total rows are committed.
+// update tells that done of total are committed.
 func (p *progress) update(done int64) {
 	now := p.now()
 	every := 5 * time.Second
@@ -55,7 +56,7 @@ func (p *progress) line(done int64, now time.Time) string {
 	seconds := max(now.Sub(p.start).Seconds(), 1e-3)
 	rate := float64(done) / seconds
 	if p.total <= 0 {
-		return fmt.Sprintf("%s: %s rows, %s rows/s", p.what, thousands(done), thousands(int64(rate)))
+		return fmt.Sprintf("%s: %s %s, %s/s", p.what, thousands(done), p.unit, p.rate(rate))
 	}
 	const width = 24
 	share := float64(done) / float64(p.total)
@@ -64,8 +65,16 @@ func (p *progress) line(done int64, now time.Time) string {
 		left = (time.Duration(float64(p.total-done)/rate) * time.Second).Round(time.Second).String()
 	}
 	full := int(share * width)
-	return fmt.Sprintf("%s: [%s%s] %3.0f %%  %s of %s  %s rows/s  %s left", p.what,
-		strings.Repeat("#", full), strings.Repeat(".", width-full), share*100, thousands(done), thousands(p.total), thousands(int64(rate)), left)
+	return fmt.Sprintf("%s: [%s%s] %3.0f %%  %s of %s  %s/s  %s left", p.what,
+		strings.Repeat("#", full), strings.Repeat(".", width-full), share*100, thousands(done), thousands(p.total), p.rate(rate), left)
+}
+
+// rate tells a speed; a slow one with its tenths.
+func (p *progress) rate(perSecond float64) string {
+	if perSecond < 10 {
+		return fmt.Sprintf("%.1f %s", perSecond, p.unit)
+	}
+	return thousands(int64(perSecond)) + " " + p.unit
 }
 
 // end leaves the terminal line clean.

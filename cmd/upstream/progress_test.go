@@ -14,7 +14,7 @@ func (c *clock) now() time.Time { return c.t }
 
 func newProgress(total int64, terminal bool) (*progress, *clock, *bytes.Buffer) {
 	out, c := &bytes.Buffer{}, &clock{time.Date(2026, 7, 1, 8, 0, 0, 0, time.UTC)}
-	return &progress{out: out, what: "generate", total: total, terminal: terminal, now: c.now, start: c.t, last: c.t}, c, out
+	return &progress{out: out, what: "generate", unit: "rows", total: total, terminal: terminal, now: c.now, start: c.t, last: c.t}, c, out
 }
 
 func TestProgressIsALineEveryFiveSecondsOffATerminal(t *testing.T) {
@@ -78,4 +78,12 @@ func TestThousands(t *testing.T) {
 			t.Errorf("%d is written %s, want %s", n, got, want)
 		}
 	}
+}
+
+func TestProgressNamesWhatItCountsAndTellsSlowRates(t *testing.T) {
+	p, c, out := newProgress(40, false)
+	p.unit = "customers"
+	c.t = c.t.Add(10 * time.Second)
+	p.update(8)
+	contains(t, out.String(), "8 of 40  0.8 customers/s  40s left")
 }

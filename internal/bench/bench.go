@@ -1,5 +1,9 @@
-// Package bench repeats a piece of work, measures it and judges the figures by
-// the performance guide. It knows nothing of what it measures.
+// Package bench measures. Run repeats a piece of work, of which it knows nothing,
+// and judges its speed by the performance guide. Measure judges how well
+// detection works: it plants changes in simulated customers (scenario.go), lets
+// detectors run week by week (replay.go, detectors.go) and scores what they told
+// against the truth (score.go); streams of counts (streams.go, oracle.go,
+// trials.go) try one thing at a time.
 package bench
 
 import (
