@@ -78,7 +78,7 @@ func everyDay(ctx context.Context, data drift.Data, days []upstream.Day) ([][]up
 		}
 		found := det.At(day, memory.known)
 		all = append(all, slices.Clone(found.Events))
-		memory.remember(day, found.Events)
+		memory.remember(found.Events)
 	}
 	return all, nil
 }

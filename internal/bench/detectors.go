@@ -156,47 +156,40 @@ func windowEvent(w upstream.NodeWindow, asOf upstream.Day) upstream.DriftEvent {
 type incidents struct {
 	budget float64
 	known  []upstream.DriftEvent // by id, from 1
-	seen   []upstream.Day        // the last run that returned it
 	told   []bool                // as an alert, or as an improvement
 }
-
-// explain adds the root causes to an event; nil: nothing does yet.
-var explain func(*upstream.DriftEvent, *upstream.Denials)
 
 func (d *incidents) run(ctx context.Context, asOf upstream.Day, v view) ([]upstream.DriftEvent, error) {
 	found, err := v.detect(ctx, asOf, d.budget, d.known)
 	if err != nil {
 		return nil, err
 	}
-	told := d.remember(asOf, found.Events)
+	told := d.remember(found.Events)
 	for i := range told {
 		e := &told[i]
-		if explain == nil || e.Signal != upstream.DenialRate || e.Payer == nil {
+		if e.Signal != upstream.DenialRate || e.Payer == nil {
 			continue
 		}
 		denials, err := v.denials(ctx, *e.Payer, e.BaselineFirst, e.CurrentLast)
 		if err != nil {
 			return nil, err
 		}
-		explain(e, denials)
+		drift.Explain(e, denials)
 	}
 	return told, nil
 }
 
 // remember keeps the incidents of a run, numbers new ones, and returns those
 // that are alerts, or improvements, for the first time.
-func (d *incidents) remember(asOf upstream.Day, events []upstream.DriftEvent) []upstream.DriftEvent {
+func (d *incidents) remember(events []upstream.DriftEvent) []upstream.DriftEvent {
 	var told []upstream.DriftEvent
 	for _, e := range events {
 		if e.ID == 0 {
-			e.ID = d.again(asOf, &e)
-		}
-		if e.ID == 0 {
 			e.ID = int64(len(d.known)) + 1
-			d.known, d.seen, d.told = append(d.known, e), append(d.seen, asOf), append(d.told, false)
+			d.known, d.told = append(d.known, e), append(d.told, false)
 		}
 		at := e.ID - 1
-		d.known[at], d.seen[at] = e, asOf
+		d.known[at] = e
 		if open := e.Status == upstream.Open || e.Status == upstream.Acknowledged; !open {
 			continue
 		}
@@ -206,18 +199,6 @@ func (d *incidents) remember(asOf upstream.Day, events []upstream.DriftEvent) []
 		}
 	}
 	return told
-}
-
-// again is the id of the incident that an event without one repeats, seen within
-// quietDays; 0: it is new.
-func (d *incidents) again(asOf upstream.Day, e *upstream.DriftEvent) int64 {
-	for i := len(d.known) - 1; i >= 0; i-- {
-		k := &d.known[i]
-		if k.Status != upstream.Resolved && k.Status != upstream.Noise && asOf-d.seen[i] <= quietDays && k.Concerns(e) {
-			return k.ID
-		}
-	}
-	return 0
 }
 
 // byDay orders what was told: by customer, detector, day, then the order of the run.
