@@ -147,6 +147,9 @@ func (r *run) compare(e *upstream.DriftEvent, counts []series, start, cut int) {
 	r.cost(e, counts, from, to, cut)
 }
 
+// volumeDays are the fewest business days that give an event's monthly volume.
+const volumeDays = 65
+
 // cost prices the event: its shift with an interval, on the volume and at the
 // amounts of the node.
 func (r *run) cost(e *upstream.DriftEvent, counts []series, from, to, cut int) {

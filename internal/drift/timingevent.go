@@ -143,6 +143,14 @@ func (t *timing) track(e *upstream.DriftEvent, asOf upstream.Day) standing {
 	return s.stands(t, change, end)
 }
 
+// agrees reports whether a window's ends are those of the frozen baseline, within
+// two standard errors. A slow-down is deepest at its start, when nothing is left
+// that was due: half of that may be its lasting pace.
+func (s *study) agrees(w expectation) bool {
+	off := w.observed - w.expected
+	return off*off <= 4*s.h.phi*w.expected*(1+w.expected/max(s.h.events, 1))
+}
+
 // stands judges the days since the change: whether the last ones still show its
 // pace, or are back at the frozen baseline's.
 func (s *study) stands(t *timing, change, end int) standing {
@@ -164,7 +172,7 @@ func (s *study) stands(t *timing, change, end int) standing {
 		r.ln[i] = (-w.observed*math.Log(half) + (half-1)*w.expected) / phi
 	}
 	r.combine()
-	if r.used > 0 && r.lnR >= math.Log(minARL) {
+	if r.used > 0 && r.lnR >= math.Log(minARL) && s.agrees(s.over(t, t.offset(end-timingLags[r.best]), t.offset(end))) {
 		return over
 	}
 	recent := s.over(t, t.offset(max(end-standDays, change)), t.offset(end))
