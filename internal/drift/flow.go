@@ -1,106 +1,142 @@
 package drift
 
-import "upstream"
+import (
+	"math"
 
-// flowAges are the ages of open claims, in days, that the expected flow tells
-// apart; older ones share the last.
-const flowAges = 120
+	"upstream"
+)
 
-// denialFlow compares the denials of a payer's decisions in the days from first
-// through last with what the claims open on these days let expect, by the hazard
-// of a denial at each age and on each weekday in the days from baseline to before
-// first. Days count from the waits' first. A slow-down of payments leaves the
-// flow of denials as it was, though their share among the decided rises.
-func denialFlow(w *upstream.PayerWaits, baseline, first, last upstream.Day) (observed, expected, variance float64) {
-	baseline = max(baseline, 0)
-	last = min(last, upstream.Day(len(w.Started))-1)
-	if first <= baseline || last < first {
-		return 0, 0, 0
+const (
+	flowAges        = 91 // days; denials of older claims are left out, expected and observed
+	flowSmooth      = 2  // days on either side over which the hazard is averaged
+	minFlowDenials  = 10 // of the baseline, for an expectation
+	flowDaysPerWeek = 7
+)
+
+// denialFlow compares the denials of the days from first through last with
+// those that the claims received let expect, had each age and weekday denied as
+// in the baseline, the days from baselineFirst to before first. from is the
+// first day of the waits, which are on DecisionClock; nothing after last is used.
+//
+// It tells a rise of denials from a slow-down of payments. When payments slow
+// down, the share of denials among the decisions of these days rises though no
+// claim is denied that was paid before. So what is expected must not hang on
+// the payments: at risk of a denial is every claim that hasn't been denied, paid
+// or not (the subdistribution hazard of Fine and Gray, JASA 1999). Over the open
+// claims alone, slow payments leave more of them at risk, expect more denials,
+// and hide a rise.
+//
+// The variance holds the dispersion of the baseline's weeks and the error of its
+// rates. All is 0 when the claims are not known before their decision, or the
+// baseline has hardly a denial.
+func denialFlow(w *upstream.PayerWaits, from, baselineFirst, first, last upstream.Day) expectation {
+	f := newFlow(w, from, last)
+	start, cut, end := max(int(baselineFirst-from), 0), int(first-from), len(f.denied)
+	if !w.Undecided || start >= cut || cut >= end {
+		return expectation{}
 	}
-	open := openClaims(w, last)
-	var denied, atRisk [flowAges + 1]float64
-	var byWeekday, weekdayRisk [7]float64
-	for _, e := range w.Ended {
-		day := upstream.Day(e.Start + e.Lag)
-		if e.Denied == 0 || e.Lag < 0 || day > last {
-			continue
-		}
-		switch age := min(int(e.Lag), flowAges); {
-		case day >= first:
-			observed += float64(e.Denied)
-		case day >= baseline:
-			denied[age] += float64(e.Denied)
-			byWeekday[day%7] += float64(e.Denied)
-		}
+	baseline := f.learn(start, cut)
+	if baseline < minFlowDenials {
+		return expectation{}
 	}
-	for day := baseline; day < first; day++ {
-		for age, n := range open(day) {
-			atRisk[age] += n
-		}
-	}
-	var hazard [flowAges + 1]float64
-	for age := range hazard {
-		if atRisk[age] > 0 {
-			hazard[age] = denied[age] / atRisk[age]
-		}
-	}
-	for day := baseline; day < first; day++ {
-		for age, n := range open(day) {
-			weekdayRisk[day%7] += n * hazard[age]
+	dispersion, weeks := 0.0, 0
+	for day := start; day+flowDaysPerWeek <= cut; day += flowDaysPerWeek {
+		if e := f.expect(day, day+flowDaysPerWeek); e.variance > 0 {
+			dispersion += (e.observed - e.expected) * (e.observed - e.expected) / e.variance
+			weeks++
 		}
 	}
-	for day := first; day <= last; day++ {
-		if weekdayRisk[day%7] <= 0 {
-			continue
-		}
-		factor := byWeekday[day%7] / weekdayRisk[day%7]
-		for age, n := range open(day) {
-			expected += n * hazard[age] * factor
-		}
-	}
-	base := 0.0
-	for _, n := range denied {
-		base += n
-	}
-	if base > 0 {
-		// Poisson flow, and the baseline's own error.
-		variance = expected * (1 + expected/base)
-	}
-	return observed, expected, variance
+	dispersion = max(dispersion/float64(max(weeks, 1)), 1)
+	e := f.expect(cut, end)
+	e.variance = dispersion * (e.variance + e.expected*e.expected/baseline)
+	return e
 }
 
-// openClaims returns, for a day, how many claims of each age were open at its
-// begin: those that started by then and had not ended before.
-func openClaims(w *upstream.PayerWaits, last upstream.Day) func(upstream.Day) []float64 {
-	// ended[start] are the ends of claims that started on a day, by lag.
-	ended := make([][]upstream.Wait, len(w.Started))
+// z is by how many standard errors more was observed than expected, 0 where
+// nothing was expected.
+func (w *expectation) z() float64 {
+	if w.variance <= 0 {
+		return 0
+	}
+	return (w.observed - w.expected) / math.Sqrt(w.variance)
+}
+
+// flow are denials and the claims at risk of one, by day and age.
+type flow struct {
+	first   upstream.Day // day 0
+	denied  [][flowAges]float64
+	atRisk  [][flowAges]float64
+	hazard  [flowAges]float64
+	weekday [flowDaysPerWeek]float64 // factor of the hazard
+}
+
+func newFlow(w *upstream.PayerWaits, from, last upstream.Day) *flow {
+	days := max(min(int(last-from)+1, len(w.Started)), 0)
+	f := &flow{first: from, denied: make([][flowAges]float64, days), atRisk: make([][flowAges]float64, days)}
 	for _, e := range w.Ended {
-		if e.Lag >= 0 && int(e.Start) < len(ended) {
-			ended[e.Start] = append(ended[e.Start], e)
+		age := max(int(e.Lag), 0)
+		if day := int(e.Start) + age; e.Start >= 0 && age < flowAges && day < days {
+			f.denied[day][age] += float64(e.Denied)
 		}
 	}
-	left := make([]float64, len(w.Started))
-	at := make([]int, len(w.Started))
-	for i, n := range w.Started {
-		left[i] = float64(n)
+	for start := range days {
+		risk := float64(w.Started[start])
+		for age := 0; age < flowAges && start+age < days; age++ {
+			f.atRisk[start+age][age] = max(risk, 0)
+			risk -= f.denied[start+age][age]
+		}
 	}
-	ages := make([]float64, flowAges+1)
-	today := upstream.Day(-1)
-	return func(day upstream.Day) []float64 {
-		if day < today { // from the begin again
-			for i, n := range w.Started {
-				left[i], at[i] = float64(n), 0
+	return f
+}
+
+// learn fits the hazard by age, averaged over neighbouring ages, and the factor
+// of each weekday that makes its denials come out; it returns the denials.
+func (f *flow) learn(from, to int) (denials float64) {
+	var denied, risk [flowAges]float64
+	for day := from; day < to; day++ {
+		for age := range flowAges {
+			denied[age] += f.denied[day][age]
+			risk[age] += f.atRisk[day][age]
+			denials += f.denied[day][age]
+		}
+	}
+	for age := range flowAges {
+		sum := 0.0
+		for near := age - flowSmooth; near <= age+flowSmooth; near++ {
+			if at := min(max(near, 0), flowAges-1); risk[at] > 0 {
+				sum += denied[at] / risk[at]
 			}
 		}
-		today = day
-		clear(ages)
-		for start := range min(int(day), len(left)-1) + 1 {
-			for at[start] < len(ended[start]) && upstream.Day(ended[start][at[start]].Start+ended[start][at[start]].Lag) < day {
-				left[start] -= float64(ended[start][at[start]].Count)
-				at[start]++
-			}
-			ages[min(int(day)-start, flowAges)] += left[start]
-		}
-		return ages
+		f.hazard[age] = sum / (2*flowSmooth + 1)
 	}
+	f.weekday = [flowDaysPerWeek]float64{1, 1, 1, 1, 1, 1, 1}
+	var byWeekday [flowDaysPerWeek]expectation
+	for day := from; day < to; day++ {
+		e, at := f.expect(day, day+1), &byWeekday[f.weekdayOf(day)]
+		at.observed += e.observed
+		at.expected += e.expected
+	}
+	for i, e := range byWeekday {
+		if e.expected > 0 {
+			f.weekday[i] = e.observed / e.expected
+		}
+	}
+	return denials
+}
+
+func (f *flow) weekdayOf(day int) int { return int((f.first + upstream.Day(day)).Weekday()) }
+
+// expect sums the days from from to before to; the variance is binomial.
+func (f *flow) expect(from, to int) (e expectation) {
+	for day := from; day < to; day++ {
+		factor := f.weekday[f.weekdayOf(day)]
+		for age, hazard := range f.hazard {
+			h := min(hazard*factor, 1)
+			expected := f.atRisk[day][age] * h
+			e.observed += f.denied[day][age]
+			e.expected += expected
+			e.variance += expected * (1 - h)
+		}
+	}
+	return e
 }

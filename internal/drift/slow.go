@@ -1,10 +1,6 @@
 package drift
 
-import (
-	"math"
-
-	"upstream"
-)
+import "upstream"
 
 // slowFlow is the z below which a payer's denials flow as before.
 const slowFlow = 2
@@ -46,12 +42,8 @@ func (r *run) flow(payer string, baselineFirst, first, last upstream.Day) (z flo
 		if w.Payer != payer || w.Clock != upstream.DecisionClock {
 			continue
 		}
-		from := r.waits.From
-		observed, expected, variance := denialFlow(w, baselineFirst-from, first-from, last-from)
-		if variance <= 0 {
-			return 0, false
-		}
-		return (observed - expected) / math.Sqrt(variance), true
+		e := denialFlow(w, r.waits.From, baselineFirst, first, last)
+		return e.z(), e.variance > 0
 	}
 	return 0, false
 }

@@ -5,11 +5,11 @@ import (
 	"math"
 	"os"
 	"testing"
+
+	"upstream"
 )
 
-// vectors are results of an independent NumPy and SciPy implementation. The
-// file's section aalen_johansen belongs to rates by submission week, which this
-// package has not.
+// vectors are results of an independent NumPy and SciPy implementation.
 type vectors struct {
 	Lags   []int     `json:"lags"`
 	Shifts []float64 `json:"shifts"`
@@ -36,6 +36,15 @@ type vectors struct {
 		Values []float64 `json:"values"`
 		Mode   float64   `json:"mode"`
 	} `json:"half_sample_mode"`
+	AalenJohansen []struct {
+		Submitted []int   `json:"submitted_day"`
+		Decided   []int   `json:"decided_day"` // -1: never
+		Denied    []bool  `json:"denied"`
+		AsOf      int     `json:"as_of"`
+		Window    int     `json:"window_days"` // of submitted days, before as_of
+		Horizon   int     `json:"horizon_days"`
+		Share     float64 `json:"denied_share"`
+	} `json:"aalen_johansen"`
 	ThresholdRule []struct {
 		Baseline [2]float64 `json:"baseline"` // decided, denied
 		Current  [2]float64 `json:"current"`
@@ -61,12 +70,13 @@ func checkVectors(t *testing.T, name string) {
 	if err := json.Unmarshal(raw, &v); err != nil {
 		t.Fatalf("the vectors can't be parsed: %v", err)
 	}
-	if len(v.ShiryaevRoberts) == 0 || len(v.ICC) == 0 || len(v.HalfSampleMode) == 0 || len(v.ThresholdRule) == 0 {
-		t.Fatal("the file holds no vectors of shiryaev_roberts, icc, half_sample_mode or threshold_rule")
+	if len(v.ShiryaevRoberts) == 0 || len(v.ICC) == 0 || len(v.AalenJohansen) == 0 || len(v.HalfSampleMode) == 0 || len(v.ThresholdRule) == 0 {
+		t.Fatal("the file holds no vectors of shiryaev_roberts, icc, aalen_johansen, half_sample_mode or threshold_rule")
 	}
 	checkGrid(t, &v)
 	checkShiryaevRoberts(t, &v)
 	checkICC(t, &v)
+	checkAalenJohansen(t, &v)
 	checkHalfSampleMode(t, &v)
 	checkThreshold(t, &v)
 }
@@ -128,6 +138,30 @@ func checkHalfSampleMode(t *testing.T, v *vectors) {
 	for i, c := range v.HalfSampleMode {
 		if got := halfSampleMode(c.Values); !close9(got, c.Mode) {
 			t.Errorf("half_sample_mode %d: %.15g, want %.15g", i, got, c.Mode)
+		}
+	}
+}
+
+func checkAalenJohansen(t *testing.T, v *vectors) {
+	for i, c := range v.AalenJohansen {
+		if len(c.Submitted) == 0 || len(c.Submitted) != len(c.Decided) || len(c.Submitted) != len(c.Denied) || c.Horizon != upstream.MatureDays {
+			t.Errorf("aalen_johansen %d is malformed, or of another horizon than ours", i)
+			continue
+		}
+		var l lifetimes
+		for k, day := range c.Submitted {
+			switch {
+			case day < c.AsOf-c.Window || day >= c.AsOf:
+			case c.Decided[k] < 0 || c.Decided[k] > c.AsOf:
+				l.undecided(c.AsOf-day, 1)
+			case c.Denied[k]:
+				l.decided(c.Decided[k]-day, 1, 1)
+			default:
+				l.decided(c.Decided[k]-day, 1, 0)
+			}
+		}
+		if got := deniedShare(&l, &lifetimes{}); !close9(got, c.Share) {
+			t.Errorf("aalen_johansen %d: %.15g denied, want %.15g", i, got, c.Share)
 		}
 	}
 }
