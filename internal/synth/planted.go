@@ -23,10 +23,10 @@ type recipe struct {
 // recipes is the default set, in order of what a demo shows first. Each has a
 // payer of its own, so that no story hides another.
 var recipes = []recipe{
-	// At one of four sites 35 points are 9 of the node's, 8 % → 17 % or so.
-	{"procedure group", upstream.DenialRate, "Aetna", []string{"Physical therapy", "E/M office visits"}, 1, "197", Step, .74, []float64{.35, .50, .70}},
+	// At the second of four sites 37 points are nearly 10 of the node's.
+	{"procedure group", upstream.DenialRate, "Aetna", []string{"Physical therapy", "E/M office visits"}, 1, "197", Step, .66, []float64{.37, .50, .70}},
 	{"payer wide", upstream.DenialRate, "Anthem", nil, -1, "", Step, .42, []float64{.04, .06, .10, .15}},
-	{"one CARC at one location", upstream.DenialRate, "UnitedHealthcare", []string{"CT and MRI", "Physical therapy", "E/M office visits"}, 1, "197", Step, .66, []float64{.25, .35, .50}},
+	{"one CARC at one location", upstream.DenialRate, "UnitedHealthcare", []string{"CT and MRI", "Physical therapy", "E/M office visits"}, 1, "197", Step, .74, []float64{.25, .35, .50}},
 	{"ramp", upstream.DenialRate, "Medicaid Managed Care", []string{"E/M office visits"}, -1, "", Ramp, .52, []float64{.08, .12, .18}},
 	{"slow-down", upstream.DecisionTime, "Cigna", nil, -1, "", Step, .60, []float64{1.5, 2}},
 	{"fee cut", upstream.AllowedAmount, "Blue Cross Blue Shield", []string{"E/M office visits"}, -1, "", Step, .70, []float64{.03}},
@@ -115,7 +115,9 @@ func (g *Generator) visible(r recipe, payer int, weeks float64) (group string, d
 	for _, group := range groups {
 		volume := weekly
 		if group != "" {
-			volume *= groupShares()[groupIndex(group)]
+			k := groupIndex(group)
+			volume *= groupShares()[k]
+			rate = float64(chance(g.nodes[payer*len(g.groups)+k].logit)) / scale
 		}
 		for _, delta := range r.deltas {
 			switch r.signal {
