@@ -166,11 +166,13 @@ func (c *generateCmd) toFile(a *app, g *synth.Generator, asOf upstream.Day) (err
 	}
 	p := a.progress("generate", g.Records())
 	defer p.end()
-	var claim upstream.Claim
+	var states []upstream.Claim
 	written, start := int64(0), a.now()
 	for ; written < g.Records() && a.Err() == nil && err == nil; written++ {
-		g.Claim(written, &claim)
-		err = w.Write(&claim)
+		states = g.States(written, states[:0])
+		for k := 0; k < len(states) && err == nil; k++ {
+			err = w.Write(&states[k])
+		}
 		if written%int64(c.BatchSize) == 0 {
 			p.update(written)
 		}

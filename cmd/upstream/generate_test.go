@@ -55,9 +55,9 @@ func TestBatchSizeFormatAndEngineChangeNoClaim(t *testing.T) {
 	w.must("customer", "create", "North")
 	path := filepath.Join(w.dir, "claims.csv")
 	w.must(generate("--records", "40000", "--format", "csv", "--output", path)...)
-	contains(t, w.must("ingest", "--customer", "1", path), "40,000 read, 40,000 inserted, 0 updated, 0 unchanged, 0 rejected")
+	contains(t, w.must("ingest", "--customer", "1", path), "40,000 inserted", "0 unchanged, 0 rejected")
 	compare(t, "CSV, ingested", w)
-	contains(t, w.must("ingest", "--customer", "1", path), "0 inserted, 0 updated, 40,000 unchanged, 0 rejected")
+	contains(t, w.must("ingest", "--customer", "1", path), "0 inserted, 0 updated", "0 rejected")
 	// What the CSV gave and what the generator puts there are the same claims, state for state.
 	w.must(generate("--customer", "1", "--records", "40000")...)
 	compare(t, "CSV and then the generator", w)
@@ -79,8 +79,13 @@ func TestSeedAndOptionsDetermineTheFile(t *testing.T) {
 			t.Errorf("%q changes nothing", other)
 		}
 	}
-	if lines := strings.Count(first, "\n"); lines != 501 {
-		t.Errorf("%d lines, want a header and 500 claims", lines)
+	claims := map[string]bool{}
+	for line := range strings.Lines(first) {
+		id, _, _ := strings.Cut(line, ",")
+		claims[id] = true
+	}
+	if lines := strings.Count(first, "\n"); len(claims) != 501 || lines <= 501 {
+		t.Errorf("%d claims in %d lines, want a header, 500 claims and later states of some", len(claims)-1, lines)
 	}
 }
 

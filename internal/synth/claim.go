@@ -21,6 +21,11 @@ type draws struct {
 	units, modifiers   uint32
 	place, january     uint32
 	control            uint64
+
+	overturned, overturnLag uint32
+	reversed, reversalLag   uint32
+	restored, restoreLag    uint32
+	wave, waveDay           uint32
 }
 
 func (g *Generator) draw(i int64) (d draws) {
@@ -36,6 +41,10 @@ func (g *Generator) draw(i int64) (d draws) {
 	d.units, d.modifiers = s.pair()
 	d.place, d.january = s.pair()
 	d.control = s.next()
+	d.overturned, d.overturnLag = s.pair()
+	d.reversed, d.reversalLag = s.pair()
+	d.restored, d.restoreLag = s.pair()
+	d.wave, d.waveDay = s.pair()
 	return d
 }
 
@@ -56,12 +65,20 @@ type line struct {
 	rate      upstream.Money // the contract's, per unit
 }
 
-// Claim fills in claim i, 0 ≤ i < Records. Claims ascend by submitted date. It
-// overwrites *c and allocates nothing but the claim's two numbers.
-func (g *Generator) Claim(i int64, c *upstream.Claim) {
+// Claim fills in claim i, 0 ≤ i < Records, as it stands on the as-of date.
+// Claims ascend by submitted date. It overwrites *c and allocates nothing but
+// the claim's two numbers.
+func (g *Generator) Claim(i int64, c *upstream.Claim) { g.make(i, c, nil) }
+
+// make is Claim, which also appends the states before the last one to past,
+// their numbers left out, unless that is nil.
+func (g *Generator) make(i int64, c *upstream.Claim, past *[]upstream.Claim) {
 	d := g.draw(i)
 	day, _ := slices.BinarySearch(g.until, i+1)
 	k, j := g.whichPayer.pick(d.payer), g.whichProcedure.pick(d.procedure)
+	if mixes := g.payers[k].mixes; len(mixes) > 0 {
+		j = g.shift(mixes, j, int32(day), d.control)
+	}
 	l := line{payer: &g.payers[k], procedure: &g.procedures[j], submitted: int32(day)}
 	l.node = &g.nodes[k*len(g.groups)+l.procedure.group]
 	l.location = g.whichLocation.pick(d.location)
@@ -88,26 +105,26 @@ func (g *Generator) Claim(i int64, c *upstream.Claim) {
 		c.ReceivedDate = g.first + upstream.Day(l.received)
 	}
 	c.Billed = l.procedure.charge * upstream.Money(c.Units)
-	g.decide(c, &l, &d)
+	g.decide(c, &l, &d, past)
 	g.number(c, i, d.control)
 }
 
-// decide settles the claim, if the payer does so by the as-of date.
-func (g *Generator) decide(c *upstream.Claim, l *line, d *draws) {
-	remits := l.payer.remit
-	raw := l.received + l.lag(d)
-	if int(raw) >= len(remits) || int(remits[raw]) >= len(remits) {
+// decide settles the claim, if the payer does so by the as-of date, and goes on
+// to what comes of the decision.
+func (g *Generator) decide(c *upstream.Claim, l *line, d *draws, past *[]upstream.Claim) {
+	ready := l.ready(d)
+	day, ok := l.payer.remittance(ready)
+	if !ok {
 		return
 	}
-	day := remits[raw]
 	why, denied := g.denial(l, d, day)
 	if !denied {
-		// Payments may have to wait for a floor that denials do not know.
-		raw = max(raw, l.received+l.payer.floor)
-		if int(raw) >= len(remits) || int(remits[raw]) >= len(remits) {
+		// Payments may have to wait for what denials do not know.
+		ready = l.slowed(ready, l.node.payLater)
+		ready = max(ready, int64(l.received+l.payer.floor)*lagUnit)
+		if day, ok = l.payer.remittance(ready); !ok {
 			return
 		}
-		day = remits[raw]
 	}
 	c.FirstDecidedDate = g.first + upstream.Day(day)
 	c.DecidedDate, c.PaymentDate = c.FirstDecidedDate, c.FirstDecidedDate
@@ -117,21 +134,33 @@ func (g *Generator) decide(c *upstream.Claim, l *line, d *draws) {
 		c.Outcome = upstream.Paid
 		g.pay(c, l, d, day)
 	}
-	c.FirstOutcome = c.Outcome
+	c.FirstOutcome, c.FirstPaymentDate = c.Outcome, c.PaymentDate
+	c.FirstAllowed, c.FirstCARC, c.FirstRARC = c.Allowed, c.CARC, c.RARC
+	if denied {
+		g.overturn(c, l, d, day, past)
+	} else {
+		g.takeBack(c, l, d, day, past)
+	}
 }
 
-// lag returns the days from receipt to the decision, before it waits for a
-// remittance day.
-func (l *line) lag(d *draws) int32 {
+// ready returns when the payer is done with the claim, in 1/lagUnit days from
+// the first day on, before that waits for a remittance day.
+func (l *line) ready(d *draws) int64 {
 	lag := int64(at(l.payer.lag, d.lag))
 	if below(d.slow, slowTailShare) {
-		lag *= slowTailFactor
+		lag = min(lag*slowTailFactor, longestLag*lagUnit)
 	}
-	for k := range l.node.slower {
-		lag += lag * l.node.slower[k].on(l.submitted, l.location) / scale
-		lag = min(lag, longestLag*lagUnit) // so that no pile of drifts overflows
+	return l.slowed(int64(l.received)*lagUnit+lag, l.node.slower)
+}
+
+// slowed delays the end of the payer's work, begun when it received the claim.
+func (l *line) slowed(ready int64, effects []effect) int64 {
+	for k := range effects {
+		ready = effects[k].delay(ready, l)
+		// No pile of drifts overflows.
+		ready = min(ready, int64(l.received+longestLag)*lagUnit)
 	}
-	return int32(min((lag+lagUnit-1)/lagUnit, longestLag))
+	return ready
 }
 
 // denial decides whether the claim is denied on that day, and why. One number u

@@ -33,7 +33,8 @@ func NewCSVWriter(w io.Writer) *CSVWriter {
 	return c
 }
 
-// Write appends one claim. An error of the underlying writer stays.
+// Write appends one state of a claim, a row. A reversed line has no amounts, its
+// charge apart. An error of the underlying writer stays.
 func (w *CSVWriter) Write(c *upstream.Claim) error {
 	if w.err != nil {
 		return w.err

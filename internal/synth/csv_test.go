@@ -20,10 +20,12 @@ func TestCSVReadsBackToTheSameClaims(t *testing.T) {
 	g := generator(t, o)
 	var file bytes.Buffer
 	w := NewCSVWriter(&file)
-	for _, c := range all(g) {
+	var want []upstream.Claim
+	for _, c := range states(g) {
 		if err := w.Write(c); err != nil {
 			t.Fatal(err)
 		}
+		want = append(want, asTold(*c))
 	}
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
@@ -32,16 +34,25 @@ func TestCSVReadsBackToTheSameClaims(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(rows) != 3001 {
-		t.Fatalf("%d rows, want a header and 3000", len(rows))
+	if len(rows) != len(want)+1 || len(want) <= 3000 {
+		t.Fatalf("%d rows, want a header and %d states of 3000 claims", len(rows), len(want))
 	}
-	var want upstream.Claim
 	for i, row := range rows[1:] {
-		g.Claim(int64(i), &want)
-		if diff := cmp.Diff(want, claimOf(t, rows[0], row)); diff != "" {
+		if diff := cmp.Diff(want[i], asTold(claimOf(t, rows[0], row))); diff != "" {
 			t.Fatalf("row %d: %s", i, diff)
 		}
 	}
+}
+
+// asTold is a state as a row tells it, which knows of no other.
+func asTold(c upstream.Claim) upstream.Claim {
+	c.FirstOutcome, c.FirstDecidedDate = c.Outcome, c.DecidedDate
+	c.FirstAllowed, c.FirstCARC, c.FirstRARC, c.FirstPaymentDate = c.Allowed, c.CARC, c.RARC, c.PaymentDate
+	c.ReversedDate, c.RepaidDate = 0, 0
+	if c.Outcome == upstream.Reversed {
+		c.ReversedDate = c.DecidedDate
+	}
+	return c
 }
 
 // claimOf reads a row by its header, as a reader of files would.
@@ -82,7 +93,7 @@ func claimOf(t *testing.T, header, row []string) upstream.Claim {
 		must(err)
 		return c
 	}
-	said, ok := map[string]upstream.Outcome{"pending": upstream.Pending, "paid": upstream.Paid, "denied": upstream.Denied}[at["outcome"]]
+	said, ok := map[string]upstream.Outcome{"pending": upstream.Pending, "paid": upstream.Paid, "denied": upstream.Denied, "reversed": upstream.Reversed}[at["outcome"]]
 	if !ok {
 		t.Fatalf("outcome %q", at["outcome"])
 	}
@@ -95,9 +106,7 @@ func claimOf(t *testing.T, header, row []string) upstream.Claim {
 		Billed: money(at["billed"]), Allowed: money(at["allowed"]), Paid: money(at["paid"]),
 		CARC: codes(at["carc"]), RARC: codes(at["rarc"]), PayerControlNumber: at["payer_control_number"],
 	}
-	c.FirstDecidedDate = c.DecidedDate
 	c.Outcome = upstream.Settle(said, c.Billed, c.Paid, c.CARC)
-	c.FirstOutcome = c.Outcome
 	return c
 }
 
@@ -147,7 +156,7 @@ func TestWritersReportAFullDisk(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var err error
-			for _, c := range all(g) {
+			for _, c := range states(g) {
 				if err = w.Write(c); err != nil {
 					break
 				}
@@ -196,7 +205,7 @@ func BenchmarkCSVWriter(b *testing.B) {
 func TestCSVHasNoFormula(t *testing.T) {
 	var file bytes.Buffer
 	w := NewCSVWriter(&file)
-	for _, c := range all(generator(t, yearOf(2000))) {
+	for _, c := range states(generator(t, yearOf(2000))) {
 		if err := w.Write(c); err != nil {
 			t.Fatal(err)
 		}

@@ -38,7 +38,7 @@ func TestDenialRateByClassOfPayer(t *testing.T) {
 	var decided, denied [classes]float64
 	for _, c := range sample(t) {
 		// January has its own test, and the last weeks hold only fast decisions.
-		if m := c.DecidedDate.Time().Month(); c.IsDecided() && m != time.January && m != time.February && c.SubmittedDate < asOf-60 {
+		if m := c.FirstDecidedDate.Time().Month(); c.IsDecided() && m != time.January && m != time.February && c.SubmittedDate < asOf-60 {
 			decided[of[c.Payer]]++
 			if c.IsDenial() {
 				denied[of[c.Payer]]++
@@ -56,8 +56,8 @@ func TestDenialRateByClassOfPayer(t *testing.T) {
 func TestMixOfCARCs(t *testing.T) {
 	count, n := map[upstream.Codes]float64{}, 0.0
 	for _, c := range sample(t) {
-		if m := c.DecidedDate.Time().Month(); c.IsDenial() && m != time.January && m != time.February {
-			count[c.CARC]++
+		if m := c.FirstDecidedDate.Time().Month(); c.IsDenial() && m != time.January && m != time.February {
+			count[c.FirstCARC]++
 			n++
 		}
 	}
@@ -77,13 +77,13 @@ func TestMixOfCARCs(t *testing.T) {
 func TestRemarksFollowTheirReason(t *testing.T) {
 	with, n := 0, 0
 	for _, c := range sample(t) {
-		if c.CARC == "CO-16" {
+		if c.FirstCARC == "CO-16" {
 			n++
-			if c.RARC != "" {
+			if c.FirstRARC != "" {
 				with++
 			}
 		}
-		if c.CARC == "CO-197" && c.RARC != "" {
+		if c.FirstCARC == "CO-197" && c.FirstRARC != "" {
 			t.Fatal("CO-197 has no remark")
 		}
 	}
@@ -96,7 +96,7 @@ func TestJanuaryDeniesMoreForEligibility(t *testing.T) {
 	var decided, denied [2]float64 // December, then the first two weeks of January
 	eligibility := 0.0
 	for _, c := range sample(t) {
-		y, m, day := c.DecidedDate.Time().Date()
+		y, m, day := c.FirstDecidedDate.Time().Date()
 		k := -1
 		switch {
 		case y == 2025 && m == time.December:
@@ -110,7 +110,7 @@ func TestJanuaryDeniesMoreForEligibility(t *testing.T) {
 		decided[k]++
 		if c.IsDenial() {
 			denied[k]++
-			if k == 1 && (c.CARC == "PR-27" || c.CARC == "CO-22" || c.CARC == "PR-31") {
+			if k == 1 && (c.FirstCARC == "PR-27" || c.FirstCARC == "CO-22" || c.FirstCARC == "PR-31") {
 				eligibility++
 			}
 		}
@@ -129,7 +129,7 @@ func TestMedianDaysToDecision(t *testing.T) {
 	days := map[string][]int{}
 	for _, c := range sample(t) {
 		if c.IsDecided() && c.SubmittedDate < asOf-90 {
-			days[c.Payer] = append(days[c.Payer], int(c.DecidedDate-c.ReceivedDate))
+			days[c.Payer] = append(days[c.Payer], int(c.FirstDecidedDate-c.ReceivedDate))
 		}
 	}
 	if len(days) != 10 {
@@ -150,8 +150,8 @@ func TestWeekdaysOfDecisions(t *testing.T) {
 	var at [7]float64
 	n := 0.0
 	for _, c := range sample(t) {
-		if c.DecidedDate != 0 {
-			at[c.DecidedDate.Weekday()]++
+		if c.FirstDecidedDate != 0 {
+			at[c.FirstDecidedDate.Weekday()]++
 			n++
 		}
 	}
@@ -200,12 +200,12 @@ func TestContractRateIsAnAtom(t *testing.T) {
 	amounts := map[key]map[upstream.Money]float64{}
 	n := map[key]float64{}
 	for _, c := range sample(t) {
-		if c.Outcome == upstream.Paid {
+		if c.FirstOutcome == upstream.Paid {
 			k := key{c.Payer, c.CPT}
 			if amounts[k] == nil {
 				amounts[k] = map[upstream.Money]float64{}
 			}
-			amounts[k][c.Allowed/upstream.Money(c.Units)]++
+			amounts[k][c.FirstAllowed/upstream.Money(c.Units)]++
 			n[k]++
 		}
 	}
@@ -315,6 +315,31 @@ func TestPayerDayShock(t *testing.T) {
 		}
 	}
 	near(t, "logit sd of payer days", math.Sqrt(squares/n), payerDayShockSD, .005)
+}
+
+func TestOptionsOfDailyLife(t *testing.T) {
+	o := yearOf(1)
+	o.ShockSD, o.NoSeason = .3, true
+	g := generator(t, o)
+	shocks := generator(t, yearOf(1)).payers[3].shock
+	for d, s := range g.payers[3].shock {
+		near(t, "shock of a day over the usual one", float64(s), 3*float64(shocks[d]), 2)
+	}
+	if slices.Max(g.season) != 0 {
+		t.Error("a year without seasons has one")
+	}
+	a, b := yearOf(3000), yearOf(3000)
+	b.NoSeason = true
+	var x, y upstream.Claim
+	with, without := generator(t, a), generator(t, b)
+	for i := range a.Records {
+		with.Claim(i, &x)
+		without.Claim(i, &y)
+		y.ClaimID = x.ClaimID
+		if m := x.FirstDecidedDate.Time().Month(); x != y && m != time.January && m != time.February {
+			t.Fatalf("claim %d decided %s differs without the season", i, x.FirstDecidedDate)
+		}
+	}
 }
 
 func TestPayerMixIsDirichlet(t *testing.T) {

@@ -29,6 +29,9 @@ const (
 	spikeDays = 28
 )
 
+// OnlyPaid as a Drift's Only leaves denials their time.
+const OnlyPaid = "paid"
+
 // EveryPayer as a Drift's payer means all of them at once: the market, or the
 // practice's own front end.
 const EveryPayer = "*"
@@ -38,19 +41,30 @@ const EveryPayer = "*"
 type Drift struct {
 	ID       string          `json:"id,omitempty"`
 	Name     string          `json:"name,omitempty"`
-	Signal   upstream.Signal `json:"drift_type"` // DENIAL_RATE, DECISION_TIME or ALLOWED_AMOUNT
+	Signal   upstream.Signal `json:"drift_type"`
 	Payer    string          `json:"payer"`
 	CPTGroup *string         `json:"cpt_group"`          // nil: all of the payer's
 	Location string          `json:"location,omitempty"` // "": all
 	CARC     string          `json:"carc,omitempty"`     // of the added denials; "": as before
 	Shape    Shape           `json:"shape"`              // step when empty
-	// Start and End are the first and last day of the effect, by decision day;
-	// by submitted day for DECISION_TIME. No End: it lasts.
+	// Only narrows DECISION_TIME to payments with OnlyPaid; "" is every decision.
+	Only string `json:"only,omitempty"`
+	// Start and End are the first and last day of the effect; no End: it lasts.
+	// They are days of decision for DENIAL_RATE and ALLOWED_AMOUNT, of the denial
+	// for OVERTURN, of the reversal for TAKEBACK. DECISION_TIME acts on the days
+	// themselves: what a claim that is open in them still has to wait goes slower,
+	// from Start on or from its receipt, with the effect that day has on a ramp.
 	Start upstream.Day `json:"start"`
 	End   upstream.Day `json:"end"`
-	// Delta is, for DENIAL_RATE, what is added to the probability (0.10 is ten
-	// points); for DECISION_TIME the factor on the lag (1.5); for
-	// ALLOWED_AMOUNT the fraction cut (0.03).
+	// Delta is, by signal:
+	//   DENIAL_RATE     what is added to the probability (0.10 is ten points);
+	//   DECISION_TIME   the factor on the time to a decision (1.5);
+	//   ALLOWED_AMOUNT  the fraction cut (0.03);
+	//   TAKEBACK        the share of the payments decided in the 120 days before
+	//                   Start that is taken back for good, beside those reversed
+	//                   anyhow (0.04): a wave, spread evenly over Start to End,
+	//                   four weeks unless said. Its shape is spike;
+	//   OVERTURN        the factor on the share of denials overturned (0.4).
 	Delta float64 `json:"delta"`
 }
 
@@ -58,7 +72,10 @@ func (d Drift) withDefaults() Drift {
 	if d.Payer != EveryPayer {
 		d.Payer, _ = upstream.PayerName(d.Payer)
 	}
-	if d.Shape == "" {
+	switch {
+	case d.Signal == upstream.Takeback && d.Shape == "":
+		d.Shape = Spike
+	case d.Shape == "":
 		d.Shape = Step
 	}
 	if d.Shape == Spike && d.End == 0 && d.Start != 0 {
@@ -72,6 +89,8 @@ var deltaBounds = map[upstream.Signal][2]float64{
 	upstream.DenialRate:    {-.9, .9},
 	upstream.DecisionTime:  {.25, 10},
 	upstream.AllowedAmount: {-.5, .9},
+	upstream.Takeback:      {0, .9},
+	upstream.Overturn:      {0, 2},
 }
 
 // problems lists what is wrong with d whatever it is planted in.
@@ -80,7 +99,7 @@ func (d Drift) problems() []string {
 	bounds, known := deltaBounds[d.Signal]
 	switch {
 	case !known:
-		p = append(p, "drift_type must be DENIAL_RATE, DECISION_TIME or ALLOWED_AMOUNT")
+		p = append(p, "drift_type must be DENIAL_RATE, DECISION_TIME, ALLOWED_AMOUNT, TAKEBACK or OVERTURN")
 	case !(d.Delta >= bounds[0] && d.Delta <= bounds[1]): // so that NaN fails
 		p = append(p, fmt.Sprintf("delta of %s must be %g to %g", d.Signal, bounds[0], bounds[1]))
 	case d.effect() == 0:
@@ -91,6 +110,15 @@ func (d Drift) problems() []string {
 	}
 	if d.Shape != "" && d.Shape != Step && d.Shape != Ramp && d.Shape != Spike {
 		p = append(p, "shape must be step, ramp or spike")
+	}
+	if d.Signal == upstream.Takeback && d.Shape != "" && d.Shape != Spike {
+		p = append(p, "the shape of TAKEBACK is spike: a wave of takebacks")
+	}
+	switch {
+	case d.Only != "" && d.Only != OnlyPaid:
+		p = append(p, "only must be paid")
+	case d.Only == OnlyPaid && (d.Signal != upstream.DecisionTime || !(d.Delta > 1)):
+		p = append(p, "only goes with a DECISION_TIME that is slower")
 	}
 	if d.Start == 0 {
 		p = append(p, "start is missing; write it as 2026-03-31")
@@ -147,7 +175,7 @@ func groupIndex(name string) int {
 // effect returns what the change adds at full strength, in units of 1/scale.
 func (d Drift) effect() int64 {
 	delta := d.Delta
-	if d.Signal == upstream.DecisionTime {
+	if d.Signal == upstream.DecisionTime || d.Signal == upstream.Overturn {
 		delta--
 	}
 	return int64(math.Round(delta * scale))
@@ -173,6 +201,37 @@ func (e *effect) on(day int32, location int) int64 {
 	return e.full
 }
 
+// delay returns when a payer is done with a line, in 1/lagUnit days, that it
+// would have been done with at ready. While the effect is on, what is left of
+// the work takes its factor times as long; with the end of the effect the rest
+// goes on at the old speed.
+func (e *effect) delay(ready int64, l *line) int64 {
+	day := max(l.received, e.first)
+	from := int64(day) * lagUnit
+	more := e.on(day, l.location)
+	if more == 0 || ready <= from {
+		return ready
+	}
+	left := ready - from
+	done := ready + times(left, more)
+	if over := (int64(e.last) + 1) * lagUnit; done > over {
+		return over + left - (over-from)*scale/(scale+more)
+	}
+	return done
+}
+
+// add puts the effect of a drift where claims look for it.
+func (c *changes) add(e effect, d Drift) {
+	list := map[upstream.Signal]*[]effect{
+		upstream.DenialRate: &c.denials, upstream.DecisionTime: &c.slower, upstream.AllowedAmount: &c.cuts,
+		upstream.Takeback: &c.waves, upstream.Overturn: &c.overturns,
+	}[d.Signal]
+	if d.Only == OnlyPaid {
+		list = &c.payLater
+	}
+	*list = append(*list, e)
+}
+
 // plant puts a validated drift into the nodes it concerns.
 func (g *Generator) plant(d Drift) {
 	if g.options.Placebo {
@@ -194,14 +253,10 @@ func (g *Generator) plant(d Drift) {
 				continue
 			}
 			n := &g.nodes[k*len(g.groups)+j]
-			switch d.Signal {
-			case upstream.DenialRate:
-				n.denials = append(n.denials, e)
-			case upstream.DecisionTime:
-				n.slower = append(n.slower, e)
-			case upstream.AllowedAmount:
-				n.cuts = append(n.cuts, e)
+			if n.changes == none {
+				n.changes = new(changes)
 			}
+			n.add(e, d)
 		}
 	}
 }
@@ -236,7 +291,15 @@ func (d Drift) Describe() string {
 	case upstream.DenialRate:
 		fmt.Fprintf(&b, ": denials %+.4g points", d.Delta*100)
 	case upstream.DecisionTime:
-		fmt.Fprintf(&b, ": decisions take %.4g times as long", d.Delta)
+		what := "decisions"
+		if d.Only == OnlyPaid {
+			what = "payments"
+		}
+		fmt.Fprintf(&b, ": %s take %.4g times as long", what, d.Delta)
+	case upstream.Takeback:
+		fmt.Fprintf(&b, ": %.4g %% of the last %d days' payments taken back", d.Delta*100, waveReach)
+	case upstream.Overturn:
+		fmt.Fprintf(&b, ": denials overturned %.4g times as often", d.Delta)
 	default:
 		fmt.Fprintf(&b, ": allowed amounts %+.4g %%", -d.Delta*100)
 	}

@@ -27,6 +27,11 @@ var (
 	ramp          = Drift{Signal: upstream.DenialRate, Payer: "Humana Medicare Advantage", Shape: Ramp, Start: start, Delta: .20}
 	spike         = Drift{Signal: upstream.DenialRate, Payer: "UHC Medicare Advantage", Shape: Spike, Start: start, Delta: .20}
 	market        = Drift{Signal: upstream.DenialRate, Payer: EveryPayer, Shape: Step, Start: start, Delta: .05}
+	payLater      = Drift{Signal: upstream.DecisionTime, Payer: "Aetna", Only: OnlyPaid, Shape: Step, Start: start, Delta: 2}
+	stall         = Drift{Signal: upstream.DecisionTime, Payer: "Cigna", Shape: Spike, Start: start, Delta: 3}
+	takebacks     = Drift{Signal: upstream.Takeback, Payer: "HCSC", Shape: Spike, Start: start, Delta: .04}
+	fewerOverturn = Drift{Signal: upstream.Overturn, Payer: "Medicaid Managed Care", Shape: Step, Start: start, Delta: .4}
+	newCARC       = Drift{Signal: upstream.DenialRate, Payer: "Medicare", CARC: "288", Shape: Step, Start: start, Delta: .10}
 )
 
 func withDrifts(records int64, drifts ...Drift) Options {
@@ -40,14 +45,14 @@ func withDrifts(records int64, drifts ...Drift) Options {
 func TestPlaceboTwin(t *testing.T) {
 	for name, d := range map[string]Drift{
 		"denials": officeDenials, "one CARC": oneCARC, "fewer denials": fewerDenials, "slow-down": slowDown,
-		"fee cut": feeCut, "ramp": ramp, "spike": spike, "market": market,
+		"fee cut": feeCut, "ramp": ramp, "spike": spike, "market": market, "payments slow down": payLater,
+		"stall": stall, "takeback wave": takebacks, "fewer overturns": fewerOverturn, "new CARC": newCARC,
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := withDrifts(60_000, d)
 			with := generator(t, o)
 			o.Placebo = true
 			without := generator(t, o)
-			end := d.withDefaults().End
 			var a, b upstream.Claim
 			changed := 0
 			for i := range o.Records {
@@ -57,22 +62,13 @@ func TestPlaceboTwin(t *testing.T) {
 					continue
 				}
 				changed++
-				if d.Payer != EveryPayer && a.Payer != d.Payer || d.Location != "" && a.Location != d.Location ||
-					d.CPTGroup != nil && upstream.CPTGroup(a.CPT) != *d.CPTGroup {
+				if !in(d, &a) {
 					t.Fatalf("claim %d is of another node: %s", i, cmp.Diff(b, a))
 				}
-				switch d.Signal {
-				case upstream.DecisionTime:
-					if a.SubmittedDate < start {
-						t.Fatalf("claim %d was submitted before: %s", i, cmp.Diff(b, a))
-					}
-				default:
-					// Medicare's floor apart, a changed claim is decided in the drift's days.
-					if decided := min(a.DecidedDate, b.DecidedDate); max(a.DecidedDate, b.DecidedDate) < start || end != 0 && decided > end {
-						t.Fatalf("claim %d was decided outside the drift: %s", i, cmp.Diff(b, a))
-					}
+				if !touches(d, &a, &b) {
+					t.Fatalf("claim %d is none that the drift concerns: %s", i, cmp.Diff(b, a))
 				}
-				if a.SubmittedDate != b.SubmittedDate || a.CPT != b.CPT || a.Billed != b.Billed || a.ServiceDate != b.ServiceDate {
+				if a.SubmittedDate != b.SubmittedDate || a.ReceivedDate != b.ReceivedDate || a.CPT != b.CPT || a.Billed != b.Billed || a.ServiceDate != b.ServiceDate {
 					t.Fatalf("claim %d is another claim: %s", i, cmp.Diff(b, a))
 				}
 			}
@@ -80,6 +76,39 @@ func TestPlaceboTwin(t *testing.T) {
 				t.Errorf("%d claims changed, want more", changed)
 			}
 		})
+	}
+}
+
+// touches reports whether a drift may have made claim a of claim b: by the days
+// it concerns, and by what it may change.
+func touches(d Drift, a, b *upstream.Claim) bool {
+	d = d.withDefaults()
+	within := func(day upstream.Day) bool { return day >= d.Start && (d.End == 0 || day <= d.End) }
+	firstOf := func(c upstream.Claim) upstream.Claim {
+		return upstream.Claim{
+			FirstDecidedDate: c.FirstDecidedDate, FirstPaymentDate: c.FirstPaymentDate, FirstOutcome: c.FirstOutcome,
+			FirstAllowed: c.FirstAllowed, FirstCARC: c.FirstCARC, FirstRARC: c.FirstRARC,
+		}
+	}
+	first := firstOf(*a) != firstOf(*b)
+	switch d.Signal {
+	case upstream.DecisionTime:
+		// Open or submitted from Start on, and decided no earlier than that.
+		if d.Only == OnlyPaid && (a.IsDenial() || b.IsDenial()) {
+			return false
+		}
+		return first && (a.FirstDecidedDate == 0 || a.FirstDecidedDate >= d.Start) && b.FirstDecidedDate >= d.Start
+	case upstream.Takeback:
+		back, paid := a.ReversedDate, b.FirstDecidedDate
+		return !first && a.Outcome == upstream.Reversed && within(back) && paid < d.Start && paid >= d.Start-waveReach &&
+			(b.ReversedDate == 0 || b.ReversedDate > back)
+	case upstream.Overturn:
+		return !first && a.IsDenial() && within(a.FirstDecidedDate)
+	case upstream.AllowedAmount:
+		return within(a.DecidedDate)
+	default:
+		// Medicare's floor apart, a changed claim is decided in the drift's days.
+		return within(a.FirstDecidedDate) || within(b.FirstDecidedDate)
 	}
 }
 
@@ -114,7 +143,7 @@ func excess(t *testing.T, d Drift, from, to upstream.Day) (shift, n float64) {
 	for sign, g := range map[float64]*Generator{1: with, -1: without} {
 		decided, denied := 0.0, 0.0
 		for _, c := range all(g) {
-			if in(d, c) && c.IsDecided() && c.DecidedDate >= from && c.DecidedDate <= to {
+			if in(d, c) && c.IsDecided() && c.FirstDecidedDate >= from && c.FirstDecidedDate <= to {
 				decided++
 				if c.IsDenial() {
 					denied++
@@ -139,6 +168,7 @@ func TestPlantedDenialsShowInTheClaims(t *testing.T) {
 		{"one CARC at one location", oneCARC, start, asOf - 30, .30},
 		{"improvement", fewerDenials, start, asOf - 30, -.06},
 		{"market", market, start, asOf - 30, .05},
+		{"a CARC of its own", newCARC, start, asOf - 30, .10},
 		{"ramp, first half", ramp, start, start + rampDays/2 - 1, .05},
 		{"ramp, second half", ramp, start + rampDays/2, start + rampDays - 1, .15},
 		{"ramp, at its height", ramp, start + rampDays, asOf - 30, .20},
@@ -158,7 +188,7 @@ func TestPlantedShiftShowsAgainstTheTimeBefore(t *testing.T) {
 	var decided, denied [2]float64
 	for _, c := range all(generator(t, withDrifts(300_000, officeDenials))) {
 		k := -1
-		switch d := c.DecidedDate; {
+		switch d := c.FirstDecidedDate; {
 		case d >= start-120 && d < upstream.MakeDay(2026, 1, 1):
 			k = 0
 		case d >= start+januaryDays && d < asOf-30:
@@ -186,11 +216,11 @@ func TestAddedDenialsBearTheDriftsCARC(t *testing.T) {
 		without.Claim(i, &b)
 		if a.IsDenial() && !b.IsDenial() {
 			added++
-			if a.CARC != "CO-197" {
-				t.Fatalf("claim %d denied for %s", i, a.CARC)
+			if a.FirstCARC != "CO-197" {
+				t.Fatalf("claim %d denied for %s", i, a.FirstCARC)
 			}
 		}
-		if b.IsDenial() && a.CARC != b.CARC {
+		if b.IsDenial() && a.FirstCARC != b.FirstCARC {
 			t.Fatalf("claim %d was denied anyhow, for another reason", i)
 		}
 	}
@@ -199,12 +229,30 @@ func TestAddedDenialsBearTheDriftsCARC(t *testing.T) {
 	}
 }
 
+func TestANewCARCIsNewToTheClaims(t *testing.T) {
+	first, n := upstream.Day(0), 0
+	for _, c := range all(generator(t, withDrifts(100_000, newCARC))) {
+		if c.FirstCARC == "CO-288" {
+			n++
+			if first == 0 || c.FirstDecidedDate < first {
+				first = c.FirstDecidedDate
+			}
+			if !in(newCARC, c) || !c.IsDenial() {
+				t.Fatalf("CO-288 at another node: %+v", *c)
+			}
+		}
+	}
+	if n < 200 || first < start {
+		t.Errorf("%d denials with the new CARC, the first on %s", n, first)
+	}
+}
+
 func TestPlantedSlowDownShowsInTheLags(t *testing.T) {
 	mean := func(o Options) float64 {
 		days, n := 0.0, 0.0
 		for _, c := range all(generator(t, o)) {
-			if in(slowDown, c) && c.SubmittedDate >= start && c.SubmittedDate < asOf-90 && c.DecidedDate != 0 {
-				days += float64(c.DecidedDate - c.ReceivedDate)
+			if in(slowDown, c) && c.SubmittedDate >= start && c.SubmittedDate < asOf-90 && c.FirstDecidedDate != 0 {
+				days += float64(c.FirstDecidedDate - c.ReceivedDate)
 				n++
 			}
 		}
@@ -218,12 +266,91 @@ func TestPlantedSlowDownShowsInTheLags(t *testing.T) {
 	near(t, "ratio of mean lags", (with-2)/(without-2), 1.5, .05)
 }
 
+func TestSlowDownMeetsClaimsThatAreOpen(t *testing.T) {
+	// A claim open at the start goes slower from there on, whenever it was received.
+	o := withDrifts(300_000, slowDown)
+	with := generator(t, o)
+	o.Placebo = true
+	without := generator(t, o)
+	var a, b upstream.Claim
+	left, now, n := 0., 0., 0.
+	for i := range o.Records {
+		with.Claim(i, &a)
+		without.Claim(i, &b)
+		if in(slowDown, &a) && b.ReceivedDate < start && b.FirstDecidedDate >= start+4 {
+			left += float64(b.FirstDecidedDate - start)
+			now += float64(a.FirstDecidedDate - start)
+			n++
+		}
+	}
+	if n < 300 {
+		t.Fatalf("%.0f claims open at the start", n)
+	}
+	near(t, "ratio of what was left to wait", (now/n-2)/(left/n-2), slowDown.Delta, .1)
+}
+
+func TestOnlyPaymentsSlowDown(t *testing.T) {
+	o := withDrifts(300_000, payLater)
+	with := generator(t, o)
+	o.Placebo = true
+	without := generator(t, o)
+	var a, b upstream.Claim
+	var later, n, denied float64
+	for i := range o.Records {
+		with.Claim(i, &a)
+		without.Claim(i, &b)
+		if !in(payLater, &a) || b.FirstDecidedDate < start+14 || b.FirstDecidedDate > asOf-90 {
+			continue
+		}
+		if b.IsDenial() {
+			denied++
+			if firstState(&a) != firstState(&b) {
+				t.Fatalf("claim %d was denied at another time", i)
+			}
+			continue
+		}
+		later += float64(a.FirstDecidedDate-a.ReceivedDate) / float64(b.FirstDecidedDate-b.ReceivedDate)
+		n++
+	}
+	if denied < 50 || later/n < 1.5 {
+		t.Errorf("%.0f denials at their time, payments take %.2f times as long", denied, later/n)
+	}
+}
+
+func TestDelay(t *testing.T) {
+	double := effect{first: 10, last: math.MaxInt32, location: -1, full: scale}
+	while := effect{first: 10, last: 17, location: -1, full: scale}
+	for _, tc := range []struct {
+		name     string
+		e        effect
+		received int32
+		ready    int64 // days
+		want     int64
+	}{
+		{"done before", double, 2, 9, 9},
+		{"done as it starts", double, 2, 10, 10},
+		{"open at the start", double, 2, 14, 18},
+		{"received later", double, 20, 25, 30},
+		{"done within the effect", while, 2, 13, 16},
+		{"done after the effect", while, 2, 20, 24}, // six of its ten days were left when the eight days ended
+		{"received after the end", while, 18, 25, 25},
+		{"twice as fast", effect{first: 10, last: math.MaxInt32, location: -1, full: -scale / 2}, 2, 20, 15},
+		{"twice as fast, for a while", effect{first: 10, last: 11, location: -1, full: -scale / 2}, 2, 20, 18},
+		{"elsewhere", effect{first: 10, last: 99, location: 3, full: scale}, 2, 20, 20},
+	} {
+		l := line{received: tc.received}
+		if got := tc.e.delay(tc.ready*lagUnit, &l); got != tc.want*lagUnit {
+			t.Errorf("%s: done on day %g, want %d", tc.name, float64(got)/lagUnit, tc.want)
+		}
+	}
+}
+
 func TestPlantedFeeCutMovesTheAtom(t *testing.T) {
 	mode := func(g *Generator, from, to upstream.Day) (rate upstream.Money, share float64) {
 		counts, n := map[upstream.Money]float64{}, 0.0
 		for _, c := range all(g) {
-			if in(feeCut, c) && c.CPT == "99214" && c.Outcome == upstream.Paid && c.DecidedDate >= from && c.DecidedDate <= to {
-				counts[c.Allowed]++
+			if in(feeCut, c) && c.CPT == "99214" && c.FirstOutcome == upstream.Paid && c.FirstDecidedDate >= from && c.FirstDecidedDate <= to {
+				counts[c.FirstAllowed]++
 				n++
 			}
 		}
@@ -278,7 +405,7 @@ func TestDriftsOfOneNodeAdd(t *testing.T) {
 		o.Placebo = placebo
 		decided, denied := 0.0, 0.0
 		for _, c := range all(generator(t, o)) {
-			if in(officeDenials, c) && c.IsDecided() && c.DecidedDate >= start && c.DecidedDate < asOf-30 {
+			if in(officeDenials, c) && c.IsDecided() && c.FirstDecidedDate >= start && c.FirstDecidedDate < asOf-30 {
 				decided++
 				if c.IsDenial() {
 					denied++
@@ -304,6 +431,9 @@ func TestDescribe(t *testing.T) {
 		{fewerDenials, "Medicaid Managed Care: denials -6 points from 2026-01-20"},
 		{slowDown, "Aetna: decisions take 1.5 times as long from 2026-01-20"},
 		{feeCut, "Blue Cross Blue Shield, E/M office visits: allowed amounts -3 % from 2026-01-20"},
+		{payLater, "Aetna: payments take 2 times as long from 2026-01-20"},
+		{takebacks, "HCSC: 4 % of the last 120 days' payments taken back from 2026-01-20 to 2026-02-16"},
+		{fewerOverturn, "Medicaid Managed Care: denials overturned 0.4 times as often from 2026-01-20"},
 		{ramp, "Humana Medicare Advantage: denials +20 points from 2026-01-20, rising over six weeks"},
 		{spike, "UHC Medicare Advantage: denials +20 points from 2026-01-20 to 2026-02-16"},
 		{Drift{Signal: upstream.AllowedAmount, Payer: "Cigna", Start: start, End: end, Delta: -.025}, "Cigna: allowed amounts +2.5 % from 2026-01-20 to 2026-01-26"},
@@ -359,7 +489,15 @@ func TestReadDriftsSaysWhatIsWrongAndWhere(t *testing.T) {
 		{"two objects in a line", good + good, []string{"line 1: more than one"}},
 		{"an unknown field", `{"payr":"Aetna"}`, []string{"line 1", "payr"}},
 		{"no fields", "{}", []string{"line 1: drift_type", "line 1: payer is missing", "line 1: start is missing"}},
-		{"a takeback", strings.Replace(good, "DENIAL_RATE", "TAKEBACK", 1), []string{"line 1: drift_type must be"}},
+		{"a takeback wave", strings.Replace(good, "DENIAL_RATE", "TAKEBACK", 1), nil},
+		{"a takeback that is no wave", strings.Replace(strings.Replace(good, "DENIAL_RATE", "TAKEBACK", 1), "}", `,"shape":"step"}`, 1), []string{"line 1: the shape of TAKEBACK"}},
+		{"payments given back", strings.Replace(strings.Replace(good, "DENIAL_RATE", "TAKEBACK", 1), "0.1", "-0.1", 1), []string{"line 1: delta of TAKEBACK must be 0 to 0.9"}},
+		{"no more overturns", strings.Replace(strings.Replace(good, "DENIAL_RATE", "OVERTURN", 1), "0.1", "0", 1), nil},
+		{"as many overturns", strings.Replace(strings.Replace(good, "DENIAL_RATE", "OVERTURN", 1), "0.1", "1", 1), []string{"line 1: delta changes nothing"}},
+		{"an unknown signal", strings.Replace(good, "DENIAL_RATE", "DENIALS", 1), []string{"line 1: drift_type must be"}},
+		{"only an unknown decision", strings.Replace(good, "}", `,"only":"denied"}`, 1), []string{"line 1: only must be paid"}},
+		{"only payments of another signal", strings.Replace(good, "}", `,"only":"paid"}`, 1), []string{"line 1: only goes with a DECISION_TIME"}},
+		{"only payments, faster", `{"drift_type":"DECISION_TIME","payer":"Aetna","start":"2026-03-04","delta":0.5,"only":"paid"}`, []string{"line 1: only goes with a DECISION_TIME"}},
 		{"no effect", strings.Replace(good, "0.1", "0", 1), []string{"line 1: delta changes nothing"}},
 		{"too large an effect", strings.Replace(good, "0.1", "10", 1), []string{"line 1: delta of DENIAL_RATE must be -0.9 to 0.9"}},
 		{"a bad date", strings.Replace(good, "2026-03-04", "4 March", 1), []string{"line 1", "is not a date"}},
@@ -409,7 +547,7 @@ func TestWriteTruthReportsAFullDisk(t *testing.T) {
 
 func FuzzReadDrifts(f *testing.F) {
 	var file bytes.Buffer
-	if err := WriteTruth(&file, []Drift{officeDenials, oneCARC, slowDown, feeCut, ramp, spike, market}); err != nil {
+	if err := WriteTruth(&file, []Drift{officeDenials, oneCARC, slowDown, feeCut, ramp, spike, market, payLater, takebacks, fewerOverturn, newCARC}); err != nil {
 		f.Fatal(err)
 	}
 	f.Add(file.Bytes())

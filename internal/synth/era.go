@@ -25,8 +25,10 @@ const (
 
 // ERAWriter writes decided claims as an X12 835 (005010X221A1), one transaction
 // a payer and payment date: the remittances a practice would have received.
-// Pending claims do not appear. Each transaction balances; interest on late
-// payments stands at provider level (PLB L6).
+// Pending claims do not appear. A reversal is the payment with its amounts
+// negated (CLP02 22). Each transaction balances; interest on late first
+// decisions stands at provider level (PLB L6), and so does what a remittance
+// takes back beyond what it pays: it is carried into the payer's next one (FB).
 //
 // It keeps a remittance back until the claims' submitted dates have passed its
 // date, so claims should come in order of submitted date. Memory is bounded:
@@ -45,6 +47,9 @@ type ERAWriter struct {
 	err    error
 	days   dayCache
 	filing map[string]string // CLP06 by payer
+
+	last upstream.Claim            // the state written last, which a reversal negates
+	owed map[string]upstream.Money // by payer: what was taken back and not yet deducted
 }
 
 // remittance is one transaction in the making: its claims, rendered, and totals.
@@ -60,7 +65,7 @@ type remittance struct {
 
 // NewERAWriter returns a writer of a file created on that day. Close must be called.
 func NewERAWriter(w io.Writer, created upstream.Day) *ERAWriter {
-	e := &ERAWriter{w: w, created: created, limit: defaultERAMemory, filing: map[string]string{}}
+	e := &ERAWriter{w: w, created: created, limit: defaultERAMemory, filing: map[string]string{}, owed: map[string]upstream.Money{}}
 	for k := range maxPayers {
 		f := factsOf(k)
 		e.filing[f.name] = classTable[f.class].filing
@@ -68,27 +73,42 @@ func NewERAWriter(w io.Writer, created upstream.Day) *ERAWriter {
 	return e
 }
 
-// Write adds one claim; pending claims are passed over. An error of the
-// underlying writer stays. A claim whose money does not balance is Invalid.
+// Write adds one state of a claim; a pending one is passed over. The states of
+// a claim come one after the other, as Generator.States has them. An error of
+// the underlying writer stays. A claim whose money does not balance is Invalid,
+// and so is a reversal of anything but the payment written before it.
 func (e *ERAWriter) Write(c *upstream.Claim) error {
 	if c.Outcome == upstream.Pending || e.err != nil {
 		return e.err
 	}
-	if c.PaymentDate == 0 || c.Outcome == upstream.Reversed {
-		return upstream.Errorf(upstream.Invalid, "only first decisions with a payment date can stand in an 835")
+	if c.PaymentDate == 0 {
+		return upstream.Errorf(upstream.Invalid, "only decisions with a payment date can stand in an 835")
+	}
+	if c.Outcome == upstream.Reversed && (e.last.ClaimID != c.ClaimID || e.last.Line != c.Line || e.last.Outcome != upstream.Paid) {
+		return upstream.Errorf(upstream.Invalid, "a reversal in an 835 must follow the payment that it takes back")
 	}
 	for c.SubmittedDate > e.swept && len(e.open) > 0 && e.open[0].date < c.SubmittedDate {
 		e.write(0)
 	}
 	e.swept = max(e.swept, c.SubmittedDate)
-	off, patient := adjustments(c)
-	if c.Billed != c.Paid+off.amount+patient.amount || off.amount < 0 || patient.amount < 0 {
+	stated := c
+	if c.Outcome == upstream.Reversed {
+		stated = &e.last
+	}
+	off, patient := adjustments(stated)
+	if stated.Billed != stated.Paid+off.amount+patient.amount || off.amount < 0 || patient.amount < 0 {
 		return upstream.Errorf(upstream.Invalid, "this claim's adjustments do not explain its payment; an 835 must balance")
 	}
 	k := e.find(c.PaymentDate, c.Payer)
 	r := e.open[k]
 	before := len(r.body)
-	e.add(r, c, off, patient)
+	if c.Outcome == upstream.Reversed {
+		e.reverse(r, off, patient)
+	} else {
+		e.add(r, c, status(c, off), off, patient)
+		r.interest += interest(c)
+	}
+	e.last = *c
 	e.held += len(r.body) - before
 	if r.claims >= maxRemittanceClaims {
 		e.write(k)
@@ -113,13 +133,31 @@ func (e *ERAWriter) find(date upstream.Day, payer string) int {
 	return k
 }
 
-// add renders a claim with its one service line.
-func (e *ERAWriter) add(r *remittance, c *upstream.Claim, off, patient adjustment) {
-	s := segments{b: r.body}
-	status := "1"
+// The claim status codes, CLP02.
+const (
+	processed    = "1" // as primary; says nothing of paid or denied
+	deniedNarrow = "4" // no such patient here (X12 RFI 1423)
+	reversal     = "22"
+)
+
+func status(c *upstream.Claim, off adjustment) string {
 	if c.Outcome == upstream.Denied && (off.number == "27" || off.number == "31") {
-		status = "4" // denied in the narrow sense: no such patient here (X12 RFI 1423)
+		return deniedNarrow
 	}
+	return processed
+}
+
+// reverse takes back the payment written last.
+func (e *ERAWriter) reverse(r *remittance, off, patient adjustment) {
+	c := e.last
+	c.Billed, c.Paid, c.Allowed = -c.Billed, -c.Paid, -c.Allowed
+	off.amount, patient.amount = -off.amount, -patient.amount
+	e.add(r, &c, reversal, off, patient)
+}
+
+// add renders a claim with its one service line.
+func (e *ERAWriter) add(r *remittance, c *upstream.Claim, status string, off, patient adjustment) {
+	s := segments{b: r.body}
 	filing, ok := e.filing[c.Payer]
 	if !ok {
 		filing = "CI"
@@ -153,7 +191,7 @@ func (e *ERAWriter) add(r *remittance, c *upstream.Claim, off, patient adjustmen
 	if c.Location != "" {
 		s.start("REF").text("LU").text(c.Location).end()
 	}
-	if c.Allowed != 0 {
+	if c.Allowed > 0 { // a reversal's is its payment and adjustments
 		s.start("AMT").text("B6").money(c.Allowed).end()
 	}
 	for code := range strings.FieldsSeq(string(c.RARC)) {
@@ -162,7 +200,6 @@ func (e *ERAWriter) add(r *remittance, c *upstream.Claim, off, patient adjustmen
 	r.body, r.segments = s.b, r.segments+s.count
 	r.claims++
 	r.paid += c.Paid
-	r.interest += interest(c)
 }
 
 // adjustment is one CAS triplet.
@@ -193,10 +230,11 @@ func adjustments(c *upstream.Claim) (off, patient adjustment) {
 	return off, patient
 }
 
-// interest is what a payer owes for paying later than promptPayDays after receipt.
+// interest is what a payer owes for a first decision to pay that comes later
+// than promptPayDays after receipt.
 func interest(c *upstream.Claim) upstream.Money {
 	late := c.PaymentDate - c.ReceivedDate - promptPayDays
-	if c.ReceivedDate == 0 || late <= 0 {
+	if c.ReceivedDate == 0 || late <= 0 || c.DecidedDate != c.FirstDecidedDate {
 		return 0
 	}
 	return c.Paid * interestPercent * upstream.Money(late) / (100 * 365)
@@ -209,7 +247,9 @@ func (e *ERAWriter) write(k int) {
 	e.held -= len(r.body)
 	e.envelope()
 	e.sets++
-	total := r.paid + r.interest
+	before := e.owed[r.payer]
+	total := r.paid + r.interest - before
+	e.owed[r.payer] = max(-total, 0) // nobody is paid less than nothing
 	control := fmt.Sprintf("%04d", e.sets)
 	payerID := strconv.FormatUint(1_000_000_000+uint64(idHash(r.payer))%900_000_000, 10)
 	var s segments
@@ -236,9 +276,11 @@ func (e *ERAWriter) write(k int) {
 	count := s.count + r.segments
 	s.b = append(s.b, r.body...)
 	s.count = 0
-	if r.interest != 0 {
-		yearEnd := strconv.Itoa(r.date.Time().Year()) + "1231"
-		s.start("PLB").text(sampleNPI).text(yearEnd).text("L6").money(-r.interest).end()
+	yearEnd := strconv.Itoa(r.date.Time().Year()) + "1231"
+	for _, a := range [...]adjustment{{number: "L6", amount: -r.interest}, {number: "FB", amount: before}, {number: "FB", amount: -e.owed[r.payer]}} {
+		if a.amount != 0 {
+			s.start("PLB").text(sampleNPI).text(yearEnd).text(a.number).money(a.amount).end()
+		}
 	}
 	s.start("SE").text(strconv.Itoa(count + s.count + 1)).text(control).end()
 	e.put(s.b)

@@ -18,6 +18,7 @@ import (
 type transaction struct {
 	payer, date   string
 	bpr, clp, plb upstream.Money
+	forwarded     upstream.Money // of plb: negative to a later remittance, positive from one before
 	claims        []remitted
 }
 
@@ -79,7 +80,7 @@ func parse835(t *testing.T, file string) []transaction {
 			sets, segments, control = append(sets, transaction{}), 1, get(2)
 		case "BPR":
 			s.bpr, s.date = amount(get(2)), get(16)
-			if (s.bpr > 0) != (get(4) == "ACH") || get(3) != "C" {
+			if s.bpr < 0 || (s.bpr > 0) != (get(4) == "ACH") || get(3) != "C" {
 				t.Fatalf("paid by %s: %v", get(4), s.bpr)
 			}
 		case "DTM":
@@ -120,6 +121,11 @@ func parse835(t *testing.T, file string) []transaction {
 			c.rarc = append(c.rarc, get(2))
 		case "PLB":
 			s.plb += amount(get(4))
+			if get(3) == "FB" {
+				s.forwarded += amount(get(4))
+			} else if get(3) != "L6" {
+				t.Fatalf("provider adjustment %s", get(3))
+			}
 		case "SE":
 			closeClaim()
 			if get(1) != strconv.Itoa(segments) || get(2) != control {
@@ -149,7 +155,7 @@ func eraOf(t *testing.T, g *Generator, limit int) string {
 	var file bytes.Buffer
 	w := NewERAWriter(&file, asOf)
 	w.limit = limit
-	for _, c := range all(g) {
+	for _, c := range states(g) {
 		if err := w.Write(c); err != nil {
 			t.Fatal(err)
 		}
@@ -164,7 +170,8 @@ func Test835HoldsEveryDecidedClaimAndBalances(t *testing.T) {
 	o := yearOf(20_000)
 	o.Drifts = Planted(yearOf(1_000_000))
 	g := generator(t, o)
-	got := map[string]remitted{}
+	type key struct{ id, date, status string }
+	got := map[key]remitted{}
 	seen := map[string]bool{}
 	interest := false
 	for _, s := range parse835(t, eraOf(t, g, defaultERAMemory)) {
@@ -173,22 +180,31 @@ func Test835HoldsEveryDecidedClaimAndBalances(t *testing.T) {
 		} else {
 			seen[key] = true
 		}
-		interest = interest || s.plb < 0
+		interest = interest || s.plb < s.forwarded
 		for _, c := range s.claims {
-			if _, twice := got[c.id]; twice {
+			k := key{c.id, s.date, "processed"}
+			if c.status == reversal {
+				k.status = "reversed"
+			}
+			if _, twice := got[k]; twice {
 				t.Fatalf("claim %s twice", c.id)
 			}
-			c.received += "/" + s.payer + "/" + s.date
-			got[c.id] = c
+			c.received += "/" + s.payer
+			got[k] = c
 		}
 	}
 	if !interest {
 		t.Error("no remittance owes interest")
 	}
 	plain := func(d upstream.Day) string { return strings.ReplaceAll(d.String(), "-", "") }
-	decided := 0
-	for i, c := range all(g) {
-		r, found := got[c.ClaimID]
+	decided, reversals := 0, 0
+	var payment upstream.Claim
+	for i, c := range states(g) {
+		k := key{c.ClaimID, plain(c.PaymentDate), "processed"}
+		if c.Outcome == upstream.Reversed {
+			k.status = "reversed"
+		}
+		r, found := got[k]
 		if found == (c.Outcome == upstream.Pending) {
 			t.Fatalf("claim %d is %s, found %t", i, c.Outcome, found)
 		}
@@ -196,21 +212,63 @@ func Test835HoldsEveryDecidedClaimAndBalances(t *testing.T) {
 			continue
 		}
 		decided++
+		stated, sign := *c, upstream.Money(1)
+		if c.Outcome == upstream.Reversed {
+			stated, sign = payment, -1
+			stated.Allowed = 0 // not stated
+			reversals++
+		}
+		payment = *c
 		want := remitted{
 			id: c.ClaimID, control: c.PayerControlNumber, cpt: c.CPT, modifiers: c.Modifiers, location: c.Location,
-			service: plain(c.ServiceDate), received: plain(c.ReceivedDate) + "/" + c.Payer + "/" + plain(c.PaymentDate),
-			billed: c.Billed, paid: c.Paid, allowed: c.Allowed, units: c.Units, status: r.status, filing: r.filing,
-			carc: strings.Fields(string(c.CARC)), rarc: strings.Fields(string(c.RARC)),
+			service: plain(c.ServiceDate), received: plain(c.ReceivedDate) + "/" + c.Payer,
+			billed: sign * stated.Billed, paid: sign * stated.Paid, allowed: stated.Allowed, units: c.Units, status: r.status, filing: r.filing,
+			carc: strings.Fields(string(stated.CARC)), rarc: strings.Fields(string(stated.RARC)),
 		}
 		if diff := cmp.Diff(want, r, cmp.AllowUnexported(remitted{}), cmpopts.EquateEmpty()); diff != "" {
 			t.Fatalf("claim %d: %s", i, diff)
 		}
-		if r.status != "1" && (r.status != "4" || c.Outcome != upstream.Denied) {
+		if r.status != processed && r.status != reversal && (r.status != deniedNarrow || c.Outcome != upstream.Denied) {
 			t.Fatalf("claim %d has status %s", i, r.status)
 		}
 	}
-	if decided != len(got) {
-		t.Errorf("%d claims in the file, want %d", len(got), decided)
+	if decided != len(got) || reversals < 50 {
+		t.Errorf("%d decisions in the file, want %d, many reversals among them: %d", len(got), decided, reversals)
+	}
+}
+
+func Test835CarriesWhatItCannotTakeBackAtOnce(t *testing.T) {
+	day := asOf - 60
+	paid := upstream.Claim{
+		ClaimID: "A1", Line: 1, Payer: "Cigna", CPT: "99213", Units: 1, PlaceOfService: "11", ServiceDate: day - 9, SubmittedDate: day - 8, ReceivedDate: day - 8,
+		PaymentDate: day, DecidedDate: day, FirstDecidedDate: day, Outcome: upstream.Paid, Billed: 1000, Allowed: 800, Paid: 700, CARC: "CO-45 PR-3",
+	}
+	back := paid
+	back.Outcome, back.DecidedDate, back.PaymentDate = upstream.Reversed, day+7, day+7
+	other := func(id string, on upstream.Day, amount upstream.Money) *upstream.Claim {
+		c := paid
+		c.ClaimID, c.PaymentDate, c.DecidedDate, c.FirstDecidedDate = id, on, on, on
+		c.Billed, c.Allowed, c.Paid, c.CARC = amount, amount, amount, ""
+		return &c
+	}
+	var file bytes.Buffer
+	w := NewERAWriter(&file, asOf)
+	for _, c := range []*upstream.Claim{&paid, &back, other("A2", day+7, 200), other("A3", day+9, 100), other("A4", day+11, 1000)} {
+		if err := w.Write(c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	type money struct{ Paid, Forwarded upstream.Money }
+	var got []money
+	for _, s := range parse835(t, file.String()) {
+		got = append(got, money{s.bpr, s.forwarded})
+	}
+	want := []money{{700, 0}, {0, -500}, {0, 500 - 400}, {600, 400}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
 	}
 }
 
@@ -237,7 +295,7 @@ func Test835KeepsNoMoreThanItsLimit(t *testing.T) {
 	g := generator(t, yearOf(50_000))
 	w := NewERAWriter(io.Discard, asOf)
 	w.limit = 100_000
-	for _, c := range all(g) {
+	for _, c := range states(g) {
 		if err := w.Write(c); err != nil {
 			t.Fatal(err)
 		}
@@ -282,7 +340,7 @@ func Test835RefusesWhatItCannotBalance(t *testing.T) {
 		{"denial without a reason", func(c *upstream.Claim) { c.Outcome, c.CARC, c.Allowed, c.Paid = upstream.Denied, "", 0, 0 }},
 		{"paid over allowed", func(c *upstream.Claim) { c.CARC, c.Paid = "CO-45 PR-2", 900 }},
 		{"no payment date", func(c *upstream.Claim) { c.PaymentDate = 0 }},
-		{"a takeback", func(c *upstream.Claim) { c.Outcome = upstream.Reversed }},
+		{"a takeback of what was not paid", func(c *upstream.Claim) { c.Outcome = upstream.Reversed }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var file bytes.Buffer
@@ -356,9 +414,9 @@ func TestSegmentsWriteElements(t *testing.T) {
 
 func BenchmarkERAWriter(b *testing.B) {
 	g := generator(b, yearOf(1_000_000))
-	claims := make([]upstream.Claim, 100_000)
-	for i := range claims {
-		g.Claim(int64(i)*10, &claims[i])
+	var claims []upstream.Claim
+	for i := range int64(100_000) {
+		claims = g.States(i*10, claims)
 	}
 	w := NewERAWriter(io.Discard, asOf)
 	b.ReportAllocs()

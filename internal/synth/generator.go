@@ -36,6 +36,9 @@ type Generator struct {
 	whichProcedure chooser[int]
 	whichLocation  chooser[int]
 	serviceLag     []uint8 // quantiles of days from service to submission
+	overturnLag    []uint8 // quantiles of days from denial to overturn
+	reversalLag    []uint8 // and from payment to reversal
+	restoreLag     chooser[int32]
 	reasons        chooser[reason]
 	januaryCARC    chooser[upstream.Codes]
 	cuts           chooser[int64] // factors in 2^-32; 0 for one to be drawn
@@ -55,11 +58,22 @@ type procedure struct {
 
 // node is a payer and procedure group: the level at which payers set policy.
 type node struct {
-	logit   int32    // of the denial rate
-	denials []effect // planted there, in order
-	slower  []effect
-	cuts    []effect
+	logit    int32 // of the denial rate
+	*changes       // most nodes share one without any
 }
+
+// changes are the effects planted at a node, in order, by what they change.
+type changes struct {
+	denials   []effect
+	slower    []effect // whatever is decided
+	payLater  []effect // only decisions to pay
+	cuts      []effect
+	overturns []effect
+	waves     []effect // of takebacks
+}
+
+// none are the changes of a node where nothing was planted.
+var none = new(changes)
 
 // Logits are looked up in steps of 1/logitUnit between ±logitLimit.
 const (
@@ -95,9 +109,9 @@ func newGenerator(o Options) *Generator {
 	g.key = s.next()
 	g.prefix = idPrefix(g.Identity())
 	g.until = submissions(o)
-	g.season = season(g.first, o.Days)
+	g.season = season(o)
 	for k := range o.Payers {
-		g.payers = append(g.payers, newPayer(o.Seed, k, g.first, o.Days))
+		g.payers = append(g.payers, newPayer(o, k))
 	}
 	g.locations = locationsOf(o.Locations)
 	weights := g.addProcedures()
@@ -108,6 +122,7 @@ func newGenerator(o Options) *Generator {
 	g.addNodes(weights)
 	g.addRates()
 	g.addSmallTables()
+	g.addMixShifts(weights)
 	for _, d := range o.Drifts {
 		g.plant(d)
 	}
@@ -150,10 +165,13 @@ func submissions(o Options) []int64 {
 	return until
 }
 
-func season(first upstream.Day, days int) []int32 {
-	t := make([]int32, days)
+func season(o Options) []int32 {
+	t := make([]int32, o.Days)
+	if o.NoSeason {
+		return t
+	}
 	for d := range t {
-		day := first + upstream.Day(d)
+		day := o.first() + upstream.Day(d)
 		since := float64(day - upstream.MakeDay(day.Time().Year(), time.January, 1))
 		if since < januaryDays {
 			t[d] = toLogit(januaryLogit * (1 - since/januaryDays))
@@ -229,7 +247,7 @@ func (g *Generator) addNodes(weights []float64) {
 		}
 		middle := middleLogit(classTable[g.payers[k].class].denialRate, apart, shares)
 		for j := range apart {
-			g.nodes = append(g.nodes, node{logit: toLogit(middle + apart[j])})
+			g.nodes = append(g.nodes, node{toLogit(middle + apart[j]), none})
 		}
 	}
 }
@@ -281,12 +299,11 @@ func (g *Generator) addRates() {
 }
 
 func (g *Generator) addSmallTables() {
-	g.serviceLag = make([]uint8, 1024)
-	for q := range g.serviceLag {
-		z := normalQuantile((float64(q) + .5) / float64(len(g.serviceLag)))
-		lag := submissionMedian * math.Exp(submissionSigma*z)
-		g.serviceLag[q] = uint8(math.Round(min(lag, submissionMax)))
-	}
+	g.serviceLag = lagQuantilesOf(submissionMedian, submissionSigma, 0, submissionMax)
+	// The median of a correction is that of its remittance, for which it waits.
+	g.overturnLag = lagQuantilesOf(overturnMedian-remittanceWait, overturnSigma, 1, longestLag)
+	g.reversalLag = lagQuantilesOf(reversalMedian-remittanceWait, reversalSigma, 1, longestLag)
+	g.restoreLag = newChooser(restoreDays)
 	g.reasons = newChooser(denialReasons)
 	g.januaryCARC = newChooser(januaryReasons)
 	cuts := make([]choice[int64], len(offContract))
@@ -296,4 +313,17 @@ func (g *Generator) addSmallTables() {
 	g.cuts = newChooser(cuts)
 	g.copayAmount = newChooser(copays)
 	g.coinsuranceOf = newChooser(coinsurancePercent)
+}
+
+// remittanceWait is about how many days pass until the next remittance day.
+const remittanceWait = 1.5
+
+// lagQuantilesOf tabulates a lognormal law of whole days.
+func lagQuantilesOf(median, sigma, least, most float64) []uint8 {
+	t := make([]uint8, 1024)
+	for q := range t {
+		z := normalQuantile((float64(q) + .5) / float64(len(t)))
+		t[q] = uint8(math.Round(min(max(median*math.Exp(sigma*z), least), most)))
+	}
+	return t
 }

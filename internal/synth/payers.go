@@ -129,11 +129,12 @@ type payer struct {
 	remit  []int32  // by day: the first remittance day at or after it
 	shock  []int32  // by decision day: what the payer's systems add, in logit units
 	shares chooser[patientShare]
+	mixes  []mixEffect
 }
 
 const (
 	payerMixConcentration = 60  // Dirichlet around the shares, assumed
-	payerDayShockSD       = .10 // logit, assumed: clusters the decisions of a day
+	payerDayShockSD       = .10 // logit, assumed, unless Options say otherwise
 	medicareFloorDays     = 14  // CMS Pub 100-04 chapter 1, 80.2.1.2: electronic claims
 
 	lagUnit      = 64 // a day in the fixed point of lags
@@ -141,14 +142,14 @@ const (
 	longestLag   = 250 // days; nothing of interest is longer
 )
 
-// newPayer prepares the k-th payer for the days first, first+1, … (days of them).
-func newPayer(seed uint64, k int, first upstream.Day, days int) payer {
+// newPayer prepares the k-th payer of o.
+func newPayer(o Options, k int) payer {
 	p := payer{payerFacts: factsOf(k)}
 	p.shares = newChooser(classTable[p.class].shares)
 	if p.class == medicare {
 		p.floor = medicareFloorDays
 	}
-	p.remit = remittanceDays(p.remits, first, days)
+	p.remit = remittanceDays(p.remits, o.first(), o.Days)
 	p.lag = make([]uint32, lagQuantiles)
 	// The median of the table is that of the decision, which waits for the next
 	// remittance day and counts whole days; the law under it is that much faster.
@@ -158,10 +159,10 @@ func newPayer(seed uint64, k int, first upstream.Day, days int) payer {
 		lag := min(median*math.Exp(p.sigma*z), longestLag)
 		p.lag[q] = uint32(math.Round(lag * lagUnit))
 	}
-	s := newStream(seed, "payer day shock "+strconv.Itoa(k))
-	p.shock = make([]int32, days)
+	s := newStream(o.Seed, "payer day shock "+strconv.Itoa(k))
+	p.shock = make([]int32, o.Days)
 	for d := range p.shock {
-		p.shock[d] = toLogit(payerDayShockSD * s.normal())
+		p.shock[d] = toLogit(o.ShockSD * s.normal())
 	}
 	return p
 }
@@ -192,6 +193,21 @@ func remittanceDays(remits [2]time.Weekday, first upstream.Day, days int) []int3
 		}
 	}
 	return next
+}
+
+// remittance returns the payer's remittance day for what is ready at that time,
+// in 1/lagUnit days; ok tells that it is within the data.
+func (p *payer) remittance(ready int64) (day int32, ok bool) {
+	return p.remittanceFrom(int32((ready + lagUnit - 1) / lagUnit))
+}
+
+// remittanceFrom is remittance for a whole day.
+func (p *payer) remittanceFrom(day int32) (remitted int32, ok bool) {
+	if int(day) >= len(p.remit) {
+		return 0, false
+	}
+	remitted = p.remit[day]
+	return remitted, int(remitted) < len(p.remit)
 }
 
 // meanWait is the mean of days from any day to the next of two weekdays.

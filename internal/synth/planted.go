@@ -23,13 +23,15 @@ type recipe struct {
 // recipes is the default set, in order of what a demo shows first. Each has a
 // payer of its own, so that no story hides another.
 var recipes = []recipe{
-	{"procedure group", upstream.DenialRate, "Aetna", []string{"Physical therapy", "E/M office visits"}, -1, "", Step, .74, []float64{.10, .15, .20, .30}},
+	// At the second of four sites 37 points are nearly 10 of the node's.
+	{"procedure group", upstream.DenialRate, "Aetna", []string{"Physical therapy", "E/M office visits"}, 1, "197", Step, .66, []float64{.37, .50, .70}},
 	{"payer wide", upstream.DenialRate, "Anthem", nil, -1, "", Step, .42, []float64{.04, .06, .10, .15}},
-	{"one CARC at one location", upstream.DenialRate, "UnitedHealthcare", []string{"CT and MRI", "Physical therapy", "E/M office visits"}, 1, "197", Step, .66, []float64{.25, .35, .50}},
+	{"one CARC at one location", upstream.DenialRate, "UnitedHealthcare", []string{"CT and MRI", "Physical therapy", "E/M office visits"}, 1, "197", Step, .74, []float64{.25, .35, .50}},
 	{"ramp", upstream.DenialRate, "Medicaid Managed Care", []string{"E/M office visits"}, -1, "", Ramp, .52, []float64{.08, .12, .18}},
 	{"slow-down", upstream.DecisionTime, "Cigna", nil, -1, "", Step, .60, []float64{1.5, 2}},
 	{"fee cut", upstream.AllowedAmount, "Blue Cross Blue Shield", []string{"E/M office visits"}, -1, "", Step, .70, []float64{.03}},
 	{"medical necessity", upstream.DenialRate, "Medicare", []string{"Lab chemistry", "E/M office visits"}, -1, "50", Step, .33, []float64{.08, .12, .18}},
+	{"takeback wave", upstream.Takeback, "UHC Medicare Advantage", nil, -1, "", Spike, .56, []float64{.03, .06}},
 	{"procedure group, late", upstream.DenialRate, "Humana Medicare Advantage", []string{"X-ray", "Physical therapy", "E/M office visits"}, -1, "", Step, .80, []float64{.12, .18, .25}},
 }
 
@@ -46,6 +48,8 @@ const (
 	// Fewest decided claims a week for the other signals (assumed).
 	plantedSlowVolume = 30
 	plantedCutVolume  = 20
+	// Fewest payments that a wave takes back (assumed).
+	plantedTakebacks = 25
 )
 
 // Planted returns the default changes for these options: those of a fixed set
@@ -111,7 +115,9 @@ func (g *Generator) visible(r recipe, payer int, weeks float64) (group string, d
 	for _, group := range groups {
 		volume := weekly
 		if group != "" {
-			volume *= groupShares()[groupIndex(group)]
+			k := groupIndex(group)
+			volume *= groupShares()[k]
+			rate = float64(chance(g.nodes[payer*len(g.groups)+k].logit)) / scale
 		}
 		for _, delta := range r.deltas {
 			switch r.signal {
@@ -119,6 +125,8 @@ func (g *Generator) visible(r recipe, payer int, weeks float64) (group string, d
 				ok = volume*(delta-1) >= plantedSlowVolume/2.
 			case upstream.AllowedAmount:
 				ok = volume >= plantedCutVolume
+			case upstream.Takeback:
+				ok = volume*waveReach/7*(1-rate)*delta >= plantedTakebacks
 			default:
 				ok = volume*weeks*divergence(rate+delta*strength, rate) >= plantedEvidence
 			}

@@ -21,12 +21,17 @@ type Options struct {
 	Records   int64 // claims to make, exactly
 	Seed      uint64
 	Days      int          // submission days, the last of them AsOf; 365 when 0
-	AsOf      upstream.Day // what is decided later is still pending
+	AsOf      upstream.Day // what happens later has not happened yet
 	Payers    int          // 10 when 0
 	Locations int          // sites of the practice; 4 when 0
 	Drifts    []Drift      // planted changes; none when empty
 	Placebo   bool         // the same random numbers, with the drifts off
 	RandomIDs bool         // claim ids in random order instead of ascending
+	MixShifts []MixShift   // changes of what the practice does; no drift, so a placebo has them too
+	NoSeason  bool         // without the rise of denials in January
+	// ShockSD is the standard deviation, in logits of the denial rate, of what
+	// the claims decided by a payer on one day have in common; 0.10 when 0.
+	ShockSD float64
 }
 
 // The bounds of Options. They keep the tables of a Generator below 20 MB.
@@ -35,6 +40,8 @@ const (
 	maxDays      = 7320
 	maxLocations = 200
 	maxDrifts    = 10_000
+	maxMixShifts = 40
+	maxShockSD   = 2
 )
 
 var (
@@ -52,11 +59,19 @@ func (o Options) withDefaults() Options {
 	if o.Locations == 0 {
 		o.Locations = 4
 	}
+	if o.ShockSD == 0 {
+		o.ShockSD = payerDayShockSD
+	}
 	drifts := make([]Drift, len(o.Drifts))
 	for k, d := range o.Drifts {
 		drifts[k] = d.withDefaults()
 	}
 	o.Drifts = drifts
+	shifts := make([]MixShift, len(o.MixShifts))
+	for k, m := range o.MixShifts {
+		shifts[k] = m.withDefaults()
+	}
+	o.MixShifts = shifts
 	return o
 }
 
@@ -76,6 +91,10 @@ func (o Options) problems() []string {
 	outside("payers", int64(o.Payers), 1, maxPayers)
 	outside("locations", int64(o.Locations), 1, maxLocations)
 	outside("the number of drifts", int64(len(o.Drifts)), 0, maxDrifts)
+	outside("the number of mix shifts", int64(len(o.MixShifts)), 0, maxMixShifts)
+	if !(o.ShockSD >= 0 && o.ShockSD <= maxShockSD) { // so that NaN fails
+		p = append(p, fmt.Sprintf("the payer-day shock must be 0 to %d", maxShockSD))
+	}
 	if o.AsOf < earliestAsOf || o.AsOf > latestAsOf {
 		p = append(p, fmt.Sprintf("the as-of date must be %s to %s", earliestAsOf, latestAsOf))
 	}
@@ -93,6 +112,7 @@ func New(o Options) (*Generator, error) {
 				problems = append(problems, fmt.Sprintf("drift %d: %s", k+1, p))
 			}
 		}
+		problems = append(problems, mixProblems(o)...)
 	}
 	if len(problems) > 0 {
 		return nil, upstream.Errorf(upstream.Invalid, "can't generate these claims: %s", strings.Join(problems, "; "))
@@ -116,13 +136,17 @@ func (g *Generator) Identity() string {
 	if err != nil {
 		panic(err) // validated drifts hold no value that JSON lacks
 	}
-	return fmt.Sprintf("synthetic claims %d: records=%d seed=%d days=%d as-of=%s payers=%d locations=%d random-ids=%t placebo=%t drifts=%s",
-		tablesVersion, o.Records, o.Seed, o.Days, o.AsOf, o.Payers, o.Locations, o.RandomIDs, o.Placebo, planted)
+	mix, err := json.Marshal(o.MixShifts)
+	if err != nil {
+		panic(err) // nor do validated shifts
+	}
+	return fmt.Sprintf("synthetic claims %d: records=%d seed=%d days=%d as-of=%s payers=%d locations=%d random-ids=%t no-season=%t shock=%g mix=%s placebo=%t drifts=%s",
+		tablesVersion, o.Records, o.Seed, o.Days, o.AsOf, o.Payers, o.Locations, o.RandomIDs, o.NoSeason, o.ShockSD, mix, o.Placebo, planted)
 }
 
 // tablesVersion advances with any change that makes other claims from the same
 // options; the golden hash in testdata tells.
-const tablesVersion = 1
+const tablesVersion = 2
 
 // Claim ids.
 const (

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"flag"
+	"math"
 	"os"
 	"slices"
 	"strings"
@@ -33,6 +34,22 @@ func generator(t testing.TB, o Options) *Generator {
 	return g
 }
 
+// states yields every state of every claim of g, as files tell them. The state is
+// overwritten by the next ones.
+func states(g *Generator) func(func(int64, *upstream.Claim) bool) {
+	return func(yield func(int64, *upstream.Claim) bool) {
+		var told []upstream.Claim
+		for i := range g.Records() {
+			told = g.States(i, told[:0])
+			for k := range told {
+				if !yield(i, &told[k]) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // all yields every claim of g. The claim is overwritten by the next one.
 func all(g *Generator) func(func(int64, *upstream.Claim) bool) {
 	return func(yield func(int64, *upstream.Claim) bool) {
@@ -55,14 +72,14 @@ func TestNewNamesAllProblemsAtOnce(t *testing.T) {
 		{"nothing set", Options{}, []string{"records must be 1 to 1000000000000", "as-of date must be 2001-01-01 to 2100-01-01"}},
 		{
 			"everything out of range",
-			Options{Records: -1, Days: -2, Payers: 201, Locations: 201, AsOf: upstream.MakeDay(1990, 1, 1)},
-			[]string{"records", "days", "payers", "locations", "as-of date"},
+			Options{Records: -1, Days: -2, Payers: 201, Locations: 201, AsOf: upstream.MakeDay(1990, 1, 1), ShockSD: math.NaN(), MixShifts: make([]MixShift, 41)},
+			[]string{"records", "days", "payers", "locations", "as-of date", "the payer-day shock must be 0 to 2", "the number of mix shifts must be 0 to 40"},
 		},
 		{
 			"drifts outside the data",
 			Options{Records: 1, AsOf: asOf, Drifts: []Drift{
 				{Signal: upstream.DenialRate, Payer: "Aetna", Start: asOf, Delta: .1},
-				{Signal: upstream.Takeback, Payer: "Nobody", CPTGroup: &group, Location: "Mars", Start: asOf + 1, End: asOf, CARC: "45", Shape: "wave"},
+				{Signal: "DENIALS", Payer: "Nobody", CPTGroup: &group, Location: "Mars", Start: asOf + 1, End: asOf, CARC: "45", Shape: "wave"},
 			}},
 			[]string{
 				"drift 2: drift_type must be", "drift 2: the payer is none of the generated ones: Medicare, ", "drift 2: cpt_group",
@@ -90,7 +107,7 @@ func TestNewNamesAllProblemsAtOnce(t *testing.T) {
 
 func TestDefaultsAreThoseOfTheCommand(t *testing.T) {
 	explicit := yearOf(10)
-	explicit.Days, explicit.Payers, explicit.Locations = 365, 10, 4
+	explicit.Days, explicit.Payers, explicit.Locations, explicit.ShockSD = 365, 10, 4, .10
 	if a, b := generator(t, yearOf(10)).Identity(), generator(t, explicit).Identity(); a != b {
 		t.Errorf("identity with defaults %q, spelled out %q", a, b)
 	}
@@ -102,6 +119,7 @@ func TestIdentityTellsApartWhateverChangesClaims(t *testing.T) {
 	renamed.ID, renamed.Name, renamed.Shape, renamed.Payer = "x", "y", Step, "AETNA HMO"
 	later := drift
 	later.Start++
+	shift := MixShift{Payer: "Aetna", CPTGroup: "X-ray", Start: asOf - 90, Factor: 2}
 	base := yearOf(100)
 	variants := []Options{base}
 	for _, change := range []func(*Options){
@@ -112,6 +130,10 @@ func TestIdentityTellsApartWhateverChangesClaims(t *testing.T) {
 		func(o *Options) { o.Payers = 11 },
 		func(o *Options) { o.Locations = 5 },
 		func(o *Options) { o.RandomIDs = true },
+		func(o *Options) { o.NoSeason = true },
+		func(o *Options) { o.ShockSD = .3 },
+		func(o *Options) { o.MixShifts = []MixShift{shift} },
+		func(o *Options) { o.MixShifts = []MixShift{shift, shift} },
 		func(o *Options) { o.Drifts = []Drift{drift} },
 		func(o *Options) { o.Drifts = []Drift{later} },
 		func(o *Options) { o.Drifts, o.Placebo = []Drift{drift}, true },
@@ -144,18 +166,16 @@ func TestSameOptionsGiveTheSameClaimsForEver(t *testing.T) {
 	g := generator(t, o)
 	var csv bytes.Buffer
 	w := NewCSVWriter(&csv)
-	var c upstream.Claim
-	for i := range int64(10_000) {
-		g.Claim(i, &c)
-		if err := w.Write(&c); err != nil {
-			t.Fatal(err)
-		}
-	}
+	var states []upstream.Claim
 	// The first rows have not seen the drifts; take the last ones too.
-	for i := range int64(10_000) {
-		g.Claim(o.Records-60_000+i, &c)
-		if err := w.Write(&c); err != nil {
-			t.Fatal(err)
+	for _, from := range []int64{0, o.Records - 60_000} {
+		for i := range int64(10_000) {
+			states = g.States(from+i, states[:0])
+			for k := range states {
+				if err := w.Write(&states[k]); err != nil {
+					t.Fatal(err)
+				}
+			}
 		}
 	}
 	if err := w.Close(); err != nil {
@@ -337,9 +357,13 @@ func TestSeedsGiveOtherClaims(t *testing.T) {
 func TestClaimAllocatesOneString(t *testing.T) {
 	g := generator(t, yearOf(1_000_000))
 	var c upstream.Claim
+	states := make([]upstream.Claim, 0, 8)
 	i := int64(0)
 	if n := testing.AllocsPerRun(1000, func() { g.Claim(i, &c); i += 7 }); n > 1 {
 		t.Errorf("%g allocations a claim, want 1", n)
+	}
+	if n := testing.AllocsPerRun(1000, func() { states = g.States(i, states[:0]); i += 7 }); n > 1 {
+		t.Errorf("%g allocations for the states of a claim, want 1", n)
 	}
 }
 

@@ -64,6 +64,37 @@ var submissionWeekday = [7]float64{0, 1.15, 1.05, 1, .98, .82, .04}
 
 const submissionDaySD = .06
 
+// What comes of a first decision.
+//
+// Denials: 54 % of private denials are later paid (Premier), fewer of
+// government payers' and of those nobody reworks; 45 % of all assumed. Rework
+// goes in rounds of 45 to 60 days, of which the first mostly settles it; median
+// 50 days from denial to payment, sigma assumed.
+//
+// Payments: payers audit after the fact and take 0.8 % back in remittances,
+// median two months later (assumed; CMS's improper payment rates are of dollars
+// and count what is never taken back). Most reversals only make way for a
+// corrected payment, in the same remittance or one of the next; a third of them
+// stand (assumed).
+const (
+	overturnShare  = .45
+	overturnMedian = 50.0 // days
+	overturnSigma  = .5
+
+	reversalShare  = .008
+	reversalMedian = 60.0 // days
+	reversalSigma  = .6
+	restoredShare  = 2. / 3
+)
+
+// restoreDays are the days from a reversal to its correction, before it waits
+// for a remittance day: with the wait all are within upstream.RestoreDays.
+var restoreDays = []choice[int32]{{50, 0}, {15, 3}, {20, 7}, {12, 14}, {3, 24}}
+
+// waveReach is how far back, in days of first decisions, a wave of takebacks
+// looks (assumed: an audit of a quarter's payments and a month).
+const waveReach = 120
+
 // Allowed amounts: 85 % of lines are paid at exactly the contract's rate (AMA
 // report cards); the split of the rest is assumed. A factor of 0 stands for a
 // cut drawn between oddLow and 1.
