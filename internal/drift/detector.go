@@ -40,13 +40,18 @@ const (
 	// The shares of the false-alarm budget: of denials in groups and payers (the
 	// market among them), and of the other signals, whose evidence grows so fast
 	// that a small share delays them by a day or two.
-	groupBudget    = .60
-	payerBudget    = .20
+	denialBudget   = .80
 	decisionBudget = .06
 	paymentBudget  = .02
 	feeBudget      = .06
 	takebackBudget = .03
 	overturnBudget = .03
+
+	// The parts of a signal's budget where it has nodes at both levels.
+	groupPart, payerPart = .75, .25
+
+	groupBudget = denialBudget * groupPart
+	payerBudget = denialBudget * payerPart
 
 	// watchARL is the average run length to a false watch: 30 node-months.
 	watchARL = 30 * businessDaysPerMonth

@@ -23,8 +23,8 @@ const (
 	// are cut, in lines.
 	mixLines = 5
 
-	// quantiles are the equally likely values that a posterior is laid out in.
-	quantiles = 12
+	// laidOutValues is in how many equally likely values a posterior is laid out.
+	laidOutValues = 12
 )
 
 // dollars is what the cut costs a month, with a 90 % interval. A share of the
@@ -51,10 +51,10 @@ func (s *feeStudy) dollars() (middle, low, high upstream.Money) {
 	mean := prior.a / (prior.a + prior.b)
 	now := beta{s.sums.below + 1, s.sums.lines - s.sums.below + 1}
 	factor := math.Sqrt(off*off + 1/known)
-	losses := make([]float64, 0, quantiles*quantiles*quantiles)
+	losses := make([]float64, 0, laidOutValues*laidOutValues*laidOutValues)
 	shares, former := now.quantiles(), prior.quantiles()
-	for j := range quantiles {
-		volume := math.Exp(factor * math.Sqrt2 * math.Erfinv(2*(float64(j)+.5)/quantiles-1))
+	for j := range laidOutValues {
+		volume := math.Exp(factor * math.Sqrt2 * math.Erfinv(2*(float64(j)+.5)/laidOutValues-1))
 		for _, share := range shares {
 			for _, before := range former {
 				losses = append(losses, loss(share, before)*volume)
@@ -99,9 +99,9 @@ func (s *feeStudy) known(current, baseline float64) float64 {
 	return current + volumeWeeks*baseline/float64(max(s.cut-s.first, 1))
 }
 
-// quantiles are values that a beta variable exceeds with equal steps of
+// laidOutValues are values that a beta variable exceeds with equal steps of
 // probability, by the midpoint rule on a grid within eight standard deviations.
-func (b beta) quantiles() (out [quantiles]float64) {
+func (b beta) quantiles() (out [laidOutValues]float64) {
 	const steps = 500
 	sum := b.a + b.b
 	mean := b.a / sum
@@ -122,7 +122,7 @@ func (b beta) quantiles() (out [quantiles]float64) {
 	}
 	below, at := 0.0, 0
 	for j := range out {
-		want := (float64(j) + .5) / quantiles * total
+		want := (float64(j) + .5) / laidOutValues * total
 		for at < steps-1 && below+density[at] < want {
 			below += density[at]
 			at++

@@ -12,7 +12,7 @@ const simulatedARL = 300 * businessDaysPerMonth
 
 // overAt reports whether the first group alarms with the first weeks.
 func overAt(f *fees, weeks int) bool {
-	s := f.evaluate(weeks, feeBudget, history{}).groups[0].scan()
+	s := f.evaluate(weeks, feeNodesBudget, history{}).groups[0].scan()
 	return s.lnR >= math.Log(simulatedARL)
 }
 
@@ -137,7 +137,7 @@ func TestFeeAlertsOfCustomersStayInTheBudget(t *testing.T) {
 		var told history
 		for week := 26; week < 104; week++ {
 			months += 7 / daysPerMonth
-			for _, e := range f.scan(sundayOf(week), history{}, feeBudget) {
+			for _, e := range f.scan(sundayOf(week), history{}, feeNodesBudget) {
 				if told.open(&e) {
 					continue
 				}
@@ -151,7 +151,7 @@ func TestFeeAlertsOfCustomersStayInTheBudget(t *testing.T) {
 		}
 	}
 	t.Logf("%d alerts and %d watches in %.0f customer-months", alerts, watches, months)
-	if float64(alerts) > feeBudget*months {
+	if float64(alerts) > feeNodesBudget*months {
 		t.Errorf("%d false alerts in %.0f customer-months", alerts, months)
 	}
 }

@@ -185,9 +185,9 @@ func (f *fees) shares(end int) feeShares {
 		}
 	}
 	if payers > 0 {
-		s.payer = payerBudget / float64(payers)
+		s.payer = payerPart / float64(payers)
 		for g := range s.group {
-			s.group[g] *= groupBudget / roots
+			s.group[g] *= groupPart / roots
 		}
 	}
 	return s

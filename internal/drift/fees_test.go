@@ -13,11 +13,11 @@ import (
 	"upstream"
 )
 
-const feeBudget = .5
+const feeNodesBudget = .5
 
 // scanAt scans at the end of a week, without history.
 func scanAt(a *upstream.Amounts, week int) []upstream.DriftEvent {
-	return newFees(a).scan(sundayOf(week), history{}, feeBudget)
+	return newFees(a).scan(sundayOf(week), history{}, feeNodesBudget)
 }
 
 // exactCut has 10 lines a week of one code at a rate, from a week on at another,
@@ -226,7 +226,7 @@ func TestNothingLaterShows(t *testing.T) {
 		known := keep(a, func(_ *upstream.AmountKey, w int) bool { return w <= week })
 		known.Weeks = min(a.Weeks, week+1)
 		h := anyFeeHistory(t, a)
-		got, want := newFees(a).scan(day, h, feeBudget), newFees(known).scan(day, h, feeBudget)
+		got, want := newFees(a).scan(day, h, feeNodesBudget), newFees(known).scan(day, h, feeNodesBudget)
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Fatalf("later facts show as of %s (-without +with):\n%s", day, diff)
 		}

@@ -131,11 +131,49 @@ func TestNoiseQuietsItsNodeAndNoOther(t *testing.T) {
 			t.Errorf("payer %d is quieted", p)
 		}
 	}
-	// The change is strong enough to be told again, and says that it was quieted.
-	again := det.At(last, []upstream.DriftEvent{noise}).Events
-	i := slices.IndexFunc(again, func(e upstream.DriftEvent) bool { return e.Concerns(&noise) })
-	if i < 0 || again[i].Quieted != 2 {
-		t.Errorf("told again: %t, %+v", i >= 0, again)
+	// What was called noise is normal from then on.
+	for _, e := range det.At(last, []upstream.DriftEvent{noise}).Events {
+		if e.Concerns(&noise) {
+			t.Errorf("told again: %+v", e)
+		}
+	}
+}
+
+func TestFurtherRiseAfterAVerdictIsMeasuredFromTheAcceptedLevel(t *testing.T) {
+	const changed = 150
+	for name, verdict := range map[string]func(*upstream.DriftEvent){
+		"noise": func(e *upstream.DriftEvent) { e.Status = upstream.Noise },
+		"resolved by a person": func(e *upstream.DriftEvent) {
+			e.Status, e.Resolution = upstream.Resolved, upstream.ResolvedPerson
+		},
+	} {
+		s := simulation{seed: 12, days: changed + 160, volume: even(8, 5, 200), logit: even(8, 5, logit(.1)), icc: .01, shock: .1}
+		s.change = func(p, g, day int) (float64, float64, float64) {
+			switch {
+			case p != 2 || g != 3 || day < changed:
+				return 1, 0, 0
+			case day < changed+90:
+				return 1, 0, .1
+			}
+			return 1, 0, .25
+		}
+		det := New(Data{Decisions: s.decisions()}, Options{})
+		told := alertsAt("Payer C", "Group 03", live(det, changed, 5, func(end int, known []upstream.DriftEvent) {
+			for i := range known {
+				if e := &known[i]; e.Tier == upstream.Alert && isOpen(e) && end < changed+90 && end > changed+40 {
+					verdict(e)
+				}
+			}
+		}))
+		again, last := 0, &told[len(told)-1]
+		for i := range told[1:] {
+			if told[1+i].ChangeDate <= told[0].ChangeDateHigh {
+				again++
+			}
+		}
+		if again > 0 || len(told) < 2 || !isOpen(last) || last.BaselineValue < .16 || last.CurrentValue < .3 {
+			t.Errorf("%s: the accepted change is told %d times again; the last of %d alerts: %+v", name, again, len(told), last)
+		}
 	}
 }
 

@@ -38,29 +38,30 @@ func (d *Detector) newRun(asOf upstream.Day, end int, h history) *run {
 	return r
 }
 
-// leaveOut takes the days of an incident out of its groups. While a payer's
-// incident is open its groups keep their days, so that one that goes its own way
-// can be seen.
+// leaveOut takes the days of an incident that are no baseline out of its groups.
+// While a payer's or the market's incident is open its groups keep their days, so
+// that one that goes its own way can be seen.
 func (r *run) leaveOut(e *upstream.DriftEvent) {
-	if e.Signal != upstream.DenialRate || !freezes(e) || e.ChangeDate > r.asOf {
+	if e.Signal != upstream.DenialRate || e.ChangeDate > r.asOf {
 		return
 	}
 	from, to, _ := r.extent(e)
+	days, ok := leftOut(e, r.asOf)
+	if from == to || !ok {
+		return
+	}
 	open := isOpen(e)
 	switch {
-	case from == to || open && e.Level == upstream.MarketLevel:
-		return
+	case !open:
 	case e.Level == upstream.GroupLevel:
-		r.skipped[from] = r.skipped[from] || open
-	case open:
+		r.skipped[from] = true
+	case e.Level == upstream.PayerLevel:
 		r.under[r.payerIndex(name(e.Payer))] = true
 		return
+	default:
+		return
 	}
-	last := r.asOf
-	if !open {
-		last = min(e.ResolvedAt, r.asOf)
-	}
-	i, j := r.dayIndex(e.ChangeDate), r.through(last)
+	i, j := r.dayIndex(days.first), r.through(days.last)
 	for g := from; g < to; g++ {
 		r.counts[g] = without(r.counts[g], i, j)
 		r.weighed[g] = r.effectively(r.counts[g], g)

@@ -36,28 +36,46 @@ type span struct{ first, last upstream.Day }
 // history is what earlier runs told, as far as a run must know of it.
 type history struct{ known []upstream.DriftEvent }
 
-// spans are the days that are no baseline for a node: those of its incidents,
-// from the change on, which a baseline would absorb. An incident judged as noise
-// was none, and an open one has no last day yet: asOf stands for it. node names
-// signal, clock, payer and group; the direction doesn't matter. The spans are
-// sorted by their first day.
+// spans are the days that are no baseline for a node. Those of its incidents are
+// none, from the change on: a baseline would absorb it. Where a person has called
+// an incident resolved or noise, the level it came to is normal, and the days
+// until the change was over for sure are none. An open incident has no last day yet: asOf stands
+// for it. node names signal, clock, payer and group; the direction doesn't matter.
+// The spans are sorted by their first day.
 func (h history) spans(node *upstream.DriftEvent, asOf upstream.Day) []span {
 	var out []span
 	for i := range h.known {
 		e := &h.known[i]
-		if !freezes(e) || !sameNode(e, node) {
+		if !sameNode(e, node) {
 			continue
 		}
-		s := span{e.ChangeDate, asOf}
-		if e.Status == upstream.Resolved {
-			s.last = min(e.ResolvedAt, asOf)
-		}
-		if s.first <= s.last {
+		if s, ok := leftOut(e, asOf); ok {
 			out = append(out, s)
 		}
 	}
 	slices.SortFunc(out, func(a, b span) int { return int(a.first - b.first) })
 	return out
+}
+
+// leftOut are the days of one incident that are no baseline.
+func leftOut(e *upstream.DriftEvent, asOf upstream.Day) (s span, ok bool) {
+	switch {
+	case accepted(e):
+		s = span{1, e.ChangeDateHigh}
+	case !freezes(e):
+		return s, false
+	case isOpen(e):
+		s = span{e.ChangeDate, asOf}
+	default:
+		s = span{e.ChangeDate, min(e.ResolvedAt, asOf)}
+	}
+	return s, s.first <= s.last
+}
+
+// accepted reports whether a person has said that the level an incident came to
+// is normal.
+func accepted(e *upstream.DriftEvent) bool {
+	return e.Status == upstream.Noise || e.Status == upstream.Resolved && e.Resolution == upstream.ResolvedPerson
 }
 
 // quieted is the factor by which noise verdicts at a node have raised its average
