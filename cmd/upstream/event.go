@@ -286,7 +286,7 @@ func (c *eventAcknowledgeCmd) Run(a *app) error {
 type eventResolveCmd struct{ verdictFlags }
 
 func (*eventResolveCmd) Help() string {
-	return `Closes an event. Its days stay out of the node's baseline; a further change at the node is a new event.
+	return `Closes an event. What it came to counts as normal from now on; a further change is a new event.
 
 Example:  upstream event resolve 3 --customer 1 --note "Aetna reprocessed the claims"`
 }
