@@ -25,7 +25,8 @@ func TestHeadlinesTellWhatWhereSinceWhenWhyAndHowMuch(t *testing.T) {
 			Signal: upstream.DenialRate, Level: upstream.GroupLevel, Payer: new("Aetna"), CPTGroup: new("Physical therapy"),
 			BaselineValue: .081, CurrentValue: .172, ChangeDate: day("2026-03-04"), ChangeDateLow: day("2026-03-02"), ChangeDateHigh: day("2026-03-07"),
 			RootCauses: []upstream.RootCause{
-				{Dimension: "carc", Value: "197", ShareOfExcess: .9}, {Dimension: "location", Value: "South Clinic", ShareOfExcess: .85},
+				{Dimension: "carc", Value: "197", ShareOfExcess: .9},
+				{Dimension: "location", Value: "South Clinic", ShareOfExcess: .85},
 				{Dimension: "carc", Value: "11", ShareOfExcess: .1, New: true},
 			},
 			JointShare: .81, DollarsPerMonth: 4100_00, DollarsLow: money(2300), DollarsHigh: money(6400), EvidenceClaims: 212,

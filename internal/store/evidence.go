@@ -68,8 +68,12 @@ func (s *claimScan) begin(x tx, after int64) error {
 		s.and("first_outcome = 3 AND first_decided_date >= ", e.CurrentFirst)
 		s.and("first_decided_date <= ", e.CurrentLast)
 	case e.Signal == upstream.DecisionTime:
+		ended := "decided_date"
+		if e.Clock == upstream.PaymentClock {
+			ended = "payment_date"
+		}
 		s.and("submitted_date <= ", e.CurrentLast)
-		s.and("(decided_date IS NULL OR decided_date >= ", e.CurrentFirst)
+		s.and("("+ended+" IS NULL OR "+ended+" >= ", e.CurrentFirst)
 		s.where += ")"
 	case e.Signal == upstream.Takeback:
 		s.and("decided_date >= ", e.CurrentFirst)
