@@ -64,19 +64,20 @@ func (c *demoCmd) run(a *app, s *store.Store) error {
 		return err
 	}
 	a.printf("%d weekly detections replayed in %.1f s; nothing after its week is used by any of them\n", weeks, a.now().Sub(start).Seconds())
-	events, err := allEvents(a, t)
+	events, err := allEvents(a, t, store.EventFilter{Detector: upstreamDetector})
 	if err != nil {
 		return err
 	}
-	a.compare(options.Drifts, events)
+	a.compare(options.Drifts, events, asOf)
 	a.printf(`
 What to try next (customer %d, in %s):
   upstream detect-drift --customer %d                     today's drift feed with its evidence
+  upstream event list --customer %d                       what goes on; upstream event --help judges it
   upstream detect-drift --customer %d --detector threshold  what the usual rule cries
   upstream benchmark-drift --customer %d                  how fast detection is
   upstream rollup verify                                 the rollups equal the claims
   upstream customer create "My practice", then upstream ingest --customer ID FILE.csv
-`, customer.ID, databaseName(a.database), customer.ID, customer.ID, customer.ID)
+`, customer.ID, databaseName(a.database), customer.ID, customer.ID, customer.ID, customer.ID)
 	return nil
 }
 
@@ -107,25 +108,21 @@ func (c *demoCmd) customer(a *app, s *store.Store) (upstream.Customer, upstream.
 // replay runs detection as of each of the last 52 weeks, as a schedule would
 // have done, and stores the runs.
 func (a *app) replay(t *store.Tenant, asOf upstream.Day) (weeks int, err error) {
-	decisions, err := t.Decisions(a, asOf, store.FromRollups)
-	if err != nil || decisions.Days() == 0 {
+	data, err := loadData(a, t, asOf, store.FromRollups)
+	if err != nil || data.Decisions.Days() == 0 {
 		return 0, err
 	}
-	detector := drift.New(drift.Data{Decisions: decisions}, drift.Options{})
+	detector := drift.New(data, drift.Options{})
 	for day := asOf - 51*7; day <= asOf; day += 7 {
-		if day < decisions.From {
+		if day < data.Decisions.From {
 			continue
 		}
-		started := a.now()
-		result := detector.At(day, nil)
-		if err := addSamples(a, t, result); err != nil {
-			return weeks, err
-		}
-		run := upstream.ReportRun{
-			RunType: "weekly", Status: upstream.RunSuccess, Detector: "upstream", AsOf: day,
-			StartedAt: started, FinishedAt: a.now(), EventCount: len(result.Events), Summary: result.Summary,
-		}
-		if err := t.SaveRun(a, &run, result.Events); err != nil {
+		_, err := saved(a, t, a.now, func() (finding, error) {
+			f, err := evaluateAt(a, t, detector, day, store.FromRollups)
+			f.run.RunType = "weekly"
+			return f, err
+		})
+		if err != nil {
 			return weeks, err
 		}
 		weeks++
@@ -133,10 +130,11 @@ func (a *app) replay(t *store.Tenant, asOf upstream.Day) (weeks int, err error) 
 	return weeks, nil
 }
 
-func allEvents(a *app, t *store.Tenant) (events []upstream.DriftEvent, err error) {
+// allEvents lists the drift events that a filter chooses.
+func allEvents(a *app, t *store.Tenant, f store.EventFilter) (events []upstream.DriftEvent, err error) {
 	page := upstream.Page{Size: upstream.MaxPageSize}
 	for {
-		some, err := t.Events(a, "upstream", page)
+		some, err := t.Events(a, f, page)
 		if err != nil || len(some) == 0 {
 			return events, err
 		}
@@ -147,7 +145,7 @@ func allEvents(a *app, t *store.Tenant) (events []upstream.DriftEvent, err error
 
 // compare prints what was planted beside what alerted, and then the alerts that
 // tell of nothing planted.
-func (a *app) compare(planted []synth.Drift, events []upstream.DriftEvent) {
+func (a *app) compare(planted []synth.Drift, events []upstream.DriftEvent, asOf upstream.Day) {
 	alerts := slices.DeleteFunc(slices.Clone(events), func(e upstream.DriftEvent) bool { return e.Tier != upstream.Alert })
 	used := map[int64]bool{}
 	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
@@ -169,13 +167,13 @@ func (a *app) compare(planted []synth.Drift, events []upstream.DriftEvent) {
 			}
 		}
 		e := alerts[found]
-		row(w, d.Describe(), headline(e), e.KnownAt, int(e.KnownAt-d.Start))
+		row(w, d.Describe(), marked(&e, asOf), e.KnownAt, int(e.KnownAt-d.Start))
 	}
 	w.Flush()
 	others := slices.DeleteFunc(alerts, func(e upstream.DriftEvent) bool { return used[e.ID] })
 	a.printf("\n%d alerts tell of nothing planted", len(others))
 	for _, e := range others {
-		a.printf("\n  %s", headline(e))
+		a.printf("\n  %s", marked(&e, asOf))
 	}
 	a.printf("\n")
 }

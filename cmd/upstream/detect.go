@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
+	"time"
 
 	"upstream"
 	"upstream/internal/drift"
@@ -19,7 +21,7 @@ type detectCmd struct {
 }
 
 func (*detectCmd) Help() string {
-	return `Compares each payer, and each payer's procedure groups, with its own past and prints what changed: alerts first, within the budget of false alarms, then what is only watched. The run and its events are kept; an event that is found again keeps its id.
+	return `Compares each payer, and each payer's procedure groups, with its own past and prints what changed: alerts first, within the budget of false alarms, then what is only watched, then what is over. The run and its events are kept: an event lives on under its id until it is over or somebody judges it with upstream event. A run as of a day before the last one looks back and changes no event.
 
 Example:  upstream detect-drift --customer 1 --as-of 2026-03-31`
 }
@@ -42,23 +44,36 @@ func (c *detectCmd) Run(a *app) error {
 		}
 	}
 	return a.withTenant(c.Customer, func(t *store.Tenant) error {
-		started := a.now()
 		d := detection{detector: c.Detector, asOf: asOf, today: a.today(), from: store.From(c.From), budget: c.Budget}
-		found, err := d.evaluate(a, t)
+		found, err := saved(a, t, a.now, func() (finding, error) { return d.evaluate(a, t) })
 		if err != nil {
 			return err
 		}
-		run := found.run
-		run.StartedAt, run.FinishedAt = started, a.now()
-		if err := t.SaveRun(a, &run, found.events); err != nil {
-			return err
-		}
 		if c.JSON {
-			return a.printJSON(detectReport{run, found.events})
+			return a.printJSON(detectReport{found.run, found.events})
 		}
-		a.printFeed(run, found.events)
+		a.printFeed(found.run, found.events)
 		return nil
 	})
+}
+
+// evaluations is how often a run is evaluated while others are saved in between.
+const evaluations = 3
+
+// saved evaluates and stores a run, again where another run came in between.
+func saved(ctx context.Context, t *store.Tenant, now func() time.Time, evaluate func() (finding, error)) (finding, error) {
+	for n := 1; ; n++ {
+		started := now()
+		f, err := evaluate()
+		if err != nil {
+			return f, err
+		}
+		f.run.StartedAt, f.run.FinishedAt = started, now()
+		err = t.SaveRun(ctx, &f.run, f.events, f.basis)
+		if upstream.ErrorCode(err) != upstream.Conflict || n == evaluations {
+			return f, err
+		}
+	}
 }
 
 // detection is one evaluation to be done.
@@ -74,7 +89,14 @@ type detection struct {
 type finding struct {
 	run             upstream.ReportRun
 	events          []upstream.DriftEvent
+	basis           int64 // the newest run that was known
 	claimsInWindows int64
+}
+
+// loadData reads all that detection looks at, as it was known at the end of a day.
+func loadData(ctx context.Context, t *store.Tenant, until upstream.Day, from store.From) (data drift.Data, err error) {
+	data.Decisions, err = t.Decisions(ctx, until, from)
+	return data, err
 }
 
 // evaluate reads what a detector needs and runs it. Nothing is stored.
@@ -87,111 +109,153 @@ func (d detection) evaluate(ctx context.Context, t *store.Tenant) (finding, erro
 	if until == 0 {
 		until = d.today
 	}
-	decisions, err := t.Decisions(ctx, until, d.from)
+	data, err := loadData(ctx, t, until, d.from)
 	if err != nil {
 		return finding{}, err
 	}
-	if decisions.Days() == 0 {
+	if data.Decisions.Days() == 0 {
 		if customer.Claims == 0 {
 			return finding{}, upstream.Errorf(upstream.Invalid, "customer %d has no claims yet; load some with `upstream ingest --customer %d FILE`", customer.ID, customer.ID)
 		}
 		return finding{}, upstream.Errorf(upstream.Invalid, "nothing was decided by %s; choose a later --as-of", until)
 	}
 	if d.asOf == 0 {
-		until = decisions.To
+		until = data.Decisions.To
 	}
-	f := finding{run: upstream.ReportRun{RunType: "custom", Status: upstream.RunSuccess, Detector: d.detector, AsOf: until}}
-	var result drift.Result
+	f, err := finding{}, error(nil)
 	if d.detector == "threshold" {
-		result, err = d.threshold(ctx, t, until)
+		f, err = d.threshold(ctx, t, until)
 	} else {
-		result = drift.New(drift.Data{Decisions: decisions}, drift.Options{Budget: d.budget}).At(until, nil)
+		f, err = evaluateAt(ctx, t, drift.New(data, drift.Options{Budget: d.budget}), until, d.from)
 	}
+	f.run.RunType, f.run.Summary.DataVersion = "custom", customer.DataVersion
+	f.claimsInWindows = decidedIn(data.Decisions, f.run.Summary.FirstDay, f.run.Summary.LastDay)
+	return f, err
+}
+
+// evaluateAt runs the detector as of a day on what earlier runs told.
+func evaluateAt(ctx context.Context, t *store.Tenant, detector *drift.Detector, asOf upstream.Day, from store.From) (finding, error) {
+	known, basis, err := t.Incidents(ctx, upstreamDetector, asOf)
 	if err != nil {
 		return finding{}, err
 	}
-	return d.finish(ctx, t, f, result, customer, decisions)
+	r := detector.At(asOf, known)
+	if err := explain(ctx, t, r.Events, from); err != nil {
+		return finding{}, err
+	}
+	return newFinding(ctx, t, upstreamDetector, asOf, basis, r)
 }
 
-func (d detection) threshold(ctx context.Context, t *store.Tenant, asOf upstream.Day) (drift.Result, error) {
+// upstreamDetector is the name under which our own detector's runs are stored.
+const upstreamDetector = "upstream"
+
+// threshold runs the usual rule, which knows nothing of earlier runs.
+func (d detection) threshold(ctx context.Context, t *store.Tenant, asOf upstream.Day) (finding, error) {
+	_, basis, err := t.Incidents(ctx, d.detector, asOf)
+	if err != nil {
+		return finding{}, err
+	}
 	w := drift.ThresholdWindow(asOf)
 	nodes, err := t.SubmittedWindows(ctx, w.BaselineFirst, w.CurrentFirst, asOf, d.from)
-	return drift.Threshold(nodes, asOf), err
+	if err != nil {
+		return finding{}, err
+	}
+	return newFinding(ctx, t, d.detector, asOf, basis, drift.Threshold(nodes, asOf))
 }
 
-// finish adds what the pure result lacks: sample claims, counts, data version.
-func (d detection) finish(ctx context.Context, t *store.Tenant, f finding, r drift.Result, customer upstream.Customer, decisions *upstream.Decisions) (finding, error) {
-	if err := addSamples(ctx, t, r); err != nil {
-		return f, err
+// newFinding adds what the pure result lacks: sample claims.
+func newFinding(ctx context.Context, t *store.Tenant, detector string, asOf upstream.Day, basis int64, r drift.Result) (finding, error) {
+	if err := addSamples(ctx, t, r.Events); err != nil {
+		return finding{}, err
 	}
-	f.events = r.Events
-	f.run.Summary, f.run.EventCount = r.Summary, len(r.Events)
-	f.run.Summary.DataVersion = customer.DataVersion
-	first, last := int(r.Summary.FirstDay-decisions.From), int(r.Summary.LastDay-decisions.From)
-	for _, n := range decisions.Nodes {
-		for day := max(first, 0); day <= last && day < len(n.Decided); day++ {
-			f.claimsInWindows += int64(n.Decided[day])
+	run := upstream.ReportRun{Status: upstream.RunSuccess, Detector: detector, AsOf: asOf, EventCount: len(r.Events), Summary: r.Summary}
+	return finding{run: run, events: r.Events, basis: basis}, nil
+}
+
+// decidedIn counts the claims decided from one day through another.
+func decidedIn(d *upstream.Decisions, from, to upstream.Day) (n int64) {
+	first, last := int(from-d.From), int(to-d.From)
+	for _, node := range d.Nodes {
+		for day := max(first, 0); day <= last && day < len(node.Decided); day++ {
+			n += int64(node.Decided[day])
 		}
 	}
-	return f, nil
+	return n
 }
+
+// explain fills in the root causes of the events. The payers' denials by what may
+// explain them are not read yet, so it leaves the events as they are.
+func explain(context.Context, *store.Tenant, []upstream.DriftEvent, store.From) error { return nil }
 
 // sampleClaims is how many claims an event names.
 const sampleClaims = 5
 
-func addSamples(ctx context.Context, t *store.Tenant, r drift.Result) error {
-	for i := range r.Events {
-		e := &r.Events[i]
-		if e.Payer == nil {
+// addSamples names some of the claims that prove each event that goes on.
+func addSamples(ctx context.Context, t *store.Tenant, events []upstream.DriftEvent) error {
+	for i := range events {
+		e := &events[i]
+		if e.Status == upstream.Resolved {
 			continue
 		}
-		group := ""
-		if e.CPTGroup != nil {
-			group = *e.CPTGroup
-		}
-		ids, err := t.SampleClaims(ctx, *e.Payer, group, e.CurrentFirst, e.CurrentLast, sampleClaims)
+		claims, err := t.EventClaims(ctx, e, upstream.Page{Size: sampleClaims})
 		if err != nil {
 			return err
 		}
-		e.SampleClaimIDs = ids
+		e.SampleClaimIDs = []string{}
+		for _, c := range claims {
+			e.SampleClaimIDs = append(e.SampleClaimIDs, c.ClaimID)
+		}
 	}
 	return nil
 }
 
-// printFeed prints events as a person reads them.
+// printFeed prints events as a person reads them: those that go on, then those
+// that the run closed, then what the run could not see.
 func (a *app) printFeed(run upstream.ReportRun, events []upstream.DriftEvent) {
-	a.printf("as of %s: %d nodes looked at, %d drift events\n", run.AsOf, run.Summary.NodesConsidered, len(events))
-	for _, e := range events {
-		a.printf("\n%s\n", headline(e))
-		a.printf("   %s\n", evidence(e))
-		if len(e.SampleClaimIDs) > 0 {
-			a.printf("   claims:")
-			for _, id := range e.SampleClaimIDs {
-				a.printf(" %s", id)
-			}
-			a.printf("\n")
+	var closed []*upstream.DriftEvent
+	for i := range events {
+		if events[i].Status == upstream.Resolved {
+			closed = append(closed, &events[i])
 		}
 	}
+	a.printf("as of %s: %d nodes looked at, %d drift events\n", run.AsOf, run.Summary.NodesConsidered, len(events)-len(closed))
+	for i := range events {
+		if e := &events[i]; e.Status != upstream.Resolved {
+			a.printf("\n%s\n", marked(e, run.AsOf))
+			a.printEvidence(e)
+		}
+	}
+	if len(closed)+len(run.Summary.Notes)+len(run.Summary.PromptPay) > 0 {
+		a.printf("\n")
+	}
+	for _, e := range closed {
+		a.printf("%s\n", resolvedLine(e))
+	}
+	for _, note := range run.Summary.Notes {
+		a.printf("note: %s\n", note)
+	}
+	for _, p := range run.Summary.PromptPay {
+		a.printf("%s\n", promptPayLine(p))
+	}
 }
 
-// headline tells an event in a line: "ALERT #3 Aetna, Physical therapy: denials
-// 8.1 % → 17.2 % since 2026-03-04, about $4,100 a month".
-func headline(e upstream.DriftEvent) string {
-	node := "all payers"
-	if e.Payer != nil {
-		node = *e.Payer
+func (a *app) printEvidence(e *upstream.DriftEvent) {
+	a.printf("   %s\n", evidence(e))
+	if e.Spread != "" {
+		a.printf("   spread over %s\n", e.Spread)
 	}
-	if e.CPTGroup != nil {
-		node += ", " + *e.CPTGroup
+	if len(e.SampleClaimIDs) > 0 {
+		a.printf("   claims: %s\n", strings.Join(e.SampleClaimIDs, " "))
 	}
-	mark := map[upstream.Tier]string{upstream.Alert: "ALERT", upstream.Watch: "watch"}[e.Tier]
-	return fmt.Sprintf("%s #%d  %s: denials %s → %s since %s, about %s a month", mark, e.ID, node,
-		percent(e.BaselineValue), percent(e.CurrentValue), e.ChangeDate, e.DollarsPerMonth.Dollars())
 }
 
-func evidence(e upstream.DriftEvent) string {
-	return fmt.Sprintf("change between %s and %s, known %s; %s claims against %s; ln evidence %.1f, %s sure",
+func evidence(e *upstream.DriftEvent) string {
+	told := fmt.Sprintf("change between %s and %s, known %s; %s claims against %s; ln evidence %.1f, %s sure",
 		e.ChangeDateLow, e.ChangeDateHigh, e.KnownAt, thousands(e.CurrentN), thousands(e.BaselineN), e.LnEvidence, sureness(e.Confidence))
+	if e.Quieted > 1 {
+		told += fmt.Sprintf("; needed %.0f times the evidence after noise verdicts", e.Quieted)
+	}
+	return told
 }
 
 // sureness never says 100 %: nothing here is certain.
@@ -201,5 +265,3 @@ func sureness(p float64) string {
 	}
 	return percent(p)
 }
-
-func percent(v float64) string { return fmt.Sprintf("%.1f %%", 100*v) }

@@ -11,7 +11,8 @@ import (
 
 // commands are all there are, as they are typed.
 var commands = []string{
-	"", "demo", "ingest", "detect-drift", "customer", "customer create", "customer list", "rollup", "rollup verify", "rollup rebuild",
+	"", "demo", "ingest", "detect-drift",
+	"event", "event list", "event show", "event claims", "event acknowledge", "event resolve", "event noise", "event reopen", "customer", "customer create", "customer list", "rollup", "rollup verify", "rollup rebuild",
 	"migrate", "generate-synthetic-data", "benchmark-drift", "version",
 }
 
@@ -48,7 +49,7 @@ func TestHelpNamesEveryCommandAndGivesAnExampleOfEach(t *testing.T) {
 	top := w.must("--help")
 	for _, command := range commands {
 		help := w.must(append(strings.Fields(command), "--help")...)
-		if group := command == "" || command == "customer" || command == "rollup"; group {
+		if group := command == "" || command == "customer" || command == "event" || command == "rollup"; group {
 			contains(t, help, "Commands:")
 			continue
 		}

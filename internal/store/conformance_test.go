@@ -7,7 +7,6 @@ import (
 	"io"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"upstream"
@@ -269,14 +268,16 @@ func TestNothingCrossesCustomers(t *testing.T) {
 		if _, err := b.Upload(ctx, "sha of one"); upstream.ErrorCode(err) != upstream.NotFound {
 			t.Errorf("A's upload seen from B: %v", err)
 		}
-		if ids, err := b.SampleClaims(ctx, "Aetna", "", 0, 30_000, 10); err != nil || !cmp.Equal(ids, []string{"C00001"}) {
-			t.Errorf("B's samples %v, %v", ids, err)
+		all := event("Aetna", 20_100)
+		all.CPTGroup, all.CurrentFirst, all.CurrentLast = nil, 1, 30_000
+		if claims, err := b.EventClaims(ctx, &all, upstream.Page{}); err != nil || len(claims) != 1 || claims[0].ClaimID != "C00001" {
+			t.Errorf("B's claims %v, %v", claims, err)
 		}
 		run := upstream.ReportRun{Detector: "upstream", AsOf: 20_400, StartedAt: now, FinishedAt: now, Status: upstream.RunSuccess}
-		if err := a.SaveRun(ctx, &run, []upstream.DriftEvent{event("Aetna", 20_100)}); err != nil {
+		if err := a.SaveRun(ctx, &run, []upstream.DriftEvent{event("Aetna", 20_100)}, 0); err != nil {
 			t.Fatal(err)
 		}
-		if events, err := b.Events(ctx, "upstream", upstream.Page{}); err != nil || len(events) != 0 {
+		if events, err := b.Events(ctx, EventFilter{}, upstream.Page{}); err != nil || len(events) != 0 {
 			t.Errorf("A's events seen from B: %v, %v", events, err)
 		}
 		if err := b.RebuildRollup(ctx); err != nil {
@@ -300,52 +301,4 @@ func event(payer string, change upstream.Day) upstream.DriftEvent {
 		Status: upstream.Open, Direction: upstream.Worse, ChangeDate: change, ChangeDateLow: change - 3, ChangeDateHigh: change + 3, KnownAt: change + 10,
 		RootCauses: []upstream.RootCause{}, SampleClaimIDs: []string{"A1"},
 	}
-}
-
-func TestStoryToldAgainKeepsItsIdentity(t *testing.T) {
-	onBoth(t, func(t *testing.T, s *Store) {
-		ctx := context.Background()
-		tenant := customer(t, s, "A")
-		tell := func(asOf upstream.Day, e upstream.DriftEvent) upstream.DriftEvent {
-			t.Helper()
-			run := upstream.ReportRun{Detector: "upstream", AsOf: asOf, StartedAt: now.Add(time.Duration(asOf) * time.Hour), FinishedAt: now, Status: upstream.RunSuccess}
-			events := []upstream.DriftEvent{e}
-			if err := tenant.SaveRun(ctx, &run, events); err != nil {
-				t.Fatal(err)
-			}
-			return events[0]
-		}
-		first := tell(20_112, event("Aetna", 20_100))
-		later := event("Aetna", 20_104)
-		later.KnownAt = 20_115
-		second := tell(20_119, later)
-		if second.ID != first.ID || !second.CreatedAt.Equal(first.CreatedAt) || second.KnownAt != first.KnownAt || second.ChangeDate != 20_104 || second.ReportRun == first.ReportRun {
-			t.Errorf("told again: %+v, first %+v", second, first)
-		}
-		// Seen from months later the windows no longer reach the change.
-		far := event("Aetna", 20_118)
-		far.KnownAt = 20_130
-		if third := tell(20_200, far); third.ID != first.ID || third.ChangeDate != 20_104 {
-			t.Errorf("told from far: %+v", third)
-		}
-		if other := tell(20_300, event("Aetna", 20_280)); other.ID == first.ID {
-			t.Error("a change after the story was last told is another story")
-		}
-		if other := tell(20_119, event("Cigna", 20_104)); other.ID == first.ID {
-			t.Error("another payer's change is another story")
-		}
-		page := upstream.Page{Size: 2}
-		one, err := tenant.Events(ctx, "upstream", page)
-		if err != nil || len(one) != 2 || one[0].ID != first.ID {
-			t.Fatalf("first page %+v, %v", one, err)
-		}
-		page.After = one[1].ID
-		two, err := tenant.Events(ctx, "upstream", page)
-		if err != nil || len(two) != 1 {
-			t.Errorf("second page %+v, %v", two, err)
-		}
-		if none, err := tenant.Events(ctx, "threshold", upstream.Page{}); err != nil || len(none) != 0 {
-			t.Errorf("another detector's events %+v, %v", none, err)
-		}
-	})
 }

@@ -1,0 +1,230 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"upstream"
+)
+
+// headline tells an event in a line, to a reader on the as-of day: "Aetna,
+// Physical therapy: denials 8 % → 17 % since 4 March (± 3 days), CARC 197 at
+// South Clinic explains 81 % of it, $4,100 a month (90 %: 2,300–6,400), 212 claims".
+func headline(e *upstream.DriftEvent, asOf upstream.Day) string {
+	parts := []string{node(e) + ": " + change(e) + " since " + since(e, asOf)}
+	if e.Level == upstream.MarketLevel {
+		parts = append(parts, "the market or your own front end")
+	}
+	if e.Direction == upstream.Better {
+		parts = append(parts, "an improvement")
+	}
+	parts = append(parts, cause(e), codes(e), dollars(e), evidenceClaims(e))
+	told := parts[:0]
+	for _, p := range parts {
+		if p != "" {
+			told = append(told, p)
+		}
+	}
+	return strings.Join(told, ", ")
+}
+
+// marked is the headline after what a reader looks for first: "ALERT #3  ".
+func marked(e *upstream.DriftEvent, asOf upstream.Day) string {
+	mark := map[upstream.Tier]string{upstream.Alert: "ALERT", upstream.Watch: "watch"}[e.Tier]
+	if e.ID != 0 { // a look back at what no run told has none
+		mark += fmt.Sprintf(" #%d", e.ID)
+	}
+	return mark + "  " + headline(e, asOf)
+}
+
+// resolvedLine tells of an event that a run closed.
+func resolvedLine(e *upstream.DriftEvent) string {
+	why := map[string]string{
+		upstream.ResolvedBack:   "it is back where it was",
+		upstream.ResolvedFaded:  "nothing shows it any more",
+		upstream.ResolvedMerged: "a wider event tells of it now",
+		upstream.ResolvedPerson: "somebody said so",
+	}[e.Resolution]
+	return fmt.Sprintf("resolved #%d  %s: %s; %s", e.ID, node(e), change(e), why)
+}
+
+func node(e *upstream.DriftEvent) string {
+	switch {
+	case e.Payer == nil:
+		return "All payers"
+	case e.CPTGroup == nil:
+		return *e.Payer
+	}
+	return *e.Payer + ", " + *e.CPTGroup
+}
+
+// change tells what changed from which value to which.
+func change(e *upstream.DriftEvent) string {
+	before, after := e.BaselineValue, e.CurrentValue
+	switch e.Signal {
+	case upstream.DecisionTime:
+		what := "decisions take"
+		if e.Clock == upstream.PaymentClock {
+			what = "payments take"
+		}
+		return fmt.Sprintf("%s %s → %s days", what, tidy(before), tidy(after))
+	case upstream.AllowedAmount:
+		return fmt.Sprintf("allowed amounts %s → %s of the contract's rate", percent(before), percent(after))
+	case upstream.Takeback:
+		return fmt.Sprintf("payments taken back %s → %s", percent(before), percent(after))
+	case upstream.Overturn:
+		return "denials overturned " + percents(before, after)
+	}
+	return "denials " + percents(before, after)
+}
+
+// tidy writes a number of days, with a decimal where it has one.
+func tidy(days float64) string {
+	return strings.TrimSuffix(fmt.Sprintf("%.1f", days), ".0")
+}
+
+// percents writes a change in whole percents where these tell it well enough.
+func percents(before, after float64) string {
+	if min(before, after) >= .05 && math.Abs(after-before) >= .02 {
+		return fmt.Sprintf("%.0f %% → %.0f %%", 100*before, 100*after)
+	}
+	return percent(before) + " → " + percent(after)
+}
+
+func percent(v float64) string { return fmt.Sprintf("%.1f %%", 100*v) }
+
+// since is the day of the change with the longer side of its interval.
+func since(e *upstream.DriftEvent, asOf upstream.Day) string {
+	day := longDate(e.ChangeDate, asOf)
+	off := max(e.ChangeDate-e.ChangeDateLow, e.ChangeDateHigh-e.ChangeDate)
+	switch {
+	case e.ChangeDateLow == 0 || off <= 0:
+		return day
+	case off == 1:
+		return day + " (± 1 day)"
+	}
+	return fmt.Sprintf("%s (± %d days)", day, off)
+}
+
+// longDate writes a day as 4 March, with its year when that isn't the reader's.
+func longDate(d, asOf upstream.Day) string {
+	if t := d.Time(); t.Year() != asOf.Time().Year() {
+		return t.Format("2 January 2006")
+	}
+	return d.Time().Format("2 January")
+}
+
+// mostOfIt is the share of the excess from which on a cause is one of those that
+// JointShare counts.
+const mostOfIt = .5
+
+// cause tells what explains most of the change, or the largest part of it.
+func cause(e *upstream.DriftEvent) string {
+	if len(e.RootCauses) == 0 {
+		return ""
+	}
+	top := e.RootCauses[0]
+	for _, c := range e.RootCauses {
+		if c.ShareOfExcess > top.ShareOfExcess {
+			top = c
+		}
+	}
+	names, share := []string{causeName(top)}, top.ShareOfExcess
+	if e.JointShare > 0 {
+		names, share = nil, e.JointShare
+		for _, c := range e.RootCauses {
+			if c.ShareOfExcess > mostOfIt {
+				names = append(names, causeName(c))
+			}
+		}
+	}
+	return fmt.Sprintf("%s explains %.0f %% of it", strings.Join(names, " "), 100*share)
+}
+
+func causeName(c upstream.RootCause) string {
+	name := map[string]string{
+		upstream.ByCARC.String(): "CARC ", upstream.ByRARC.String(): "RARC ", upstream.ByLocation.String(): "at ",
+		upstream.ByModifiers.String(): "modifier ", upstream.ByPlace.String(): "place of service ",
+	}[c.Dimension] + c.Value
+	if c.New {
+		return "new " + name
+	}
+	return name
+}
+
+// codesTold is how many of the rates that changed a headline names.
+const codesTold = 3
+
+// codes tells the rates that changed: "99214: 131.20 → 127.26 (−3.0 %), 212 lines, $835".
+func codes(e *upstream.DriftEvent) string {
+	var told []string
+	for i, c := range e.Codes {
+		if i == codesTold {
+			told = append(told, fmt.Sprintf("and %d more", len(e.Codes)-codesTold))
+			break
+		}
+		change := ""
+		if c.Before != 0 {
+			change = " (" + signed(float64(c.After-c.Before)/float64(c.Before)) + ")"
+		}
+		told = append(told, fmt.Sprintf("%s: %s → %s%s, %s, %s", c.CPT, c.Before.Plain(), c.After.Plain(), change, count(c.Lines, "line"), c.Short.Dollars()))
+	}
+	return strings.Join(told, "; ")
+}
+
+// signed writes a change in percent with a true minus.
+func signed(v float64) string {
+	if v < 0 {
+		return "−" + percent(-v)
+	}
+	return "+" + percent(v)
+}
+
+// dollars tells what the change costs a month, with its interval where there is one.
+func dollars(e *upstream.DriftEvent) string {
+	amount, sign := e.DollarsPerMonth, upstream.Money(1)
+	if e.Direction == upstream.Better && amount < 0 {
+		amount, sign = -amount, -1
+	}
+	if amount == 0 && e.DollarsLow == nil {
+		return ""
+	}
+	told := amount.Dollars() + " a month"
+	if e.Direction == upstream.Better {
+		told += " gained"
+	}
+	if e.DollarsLow == nil || e.DollarsHigh == nil {
+		return told
+	}
+	low, high := sign**e.DollarsLow, sign**e.DollarsHigh
+	if low > high {
+		low, high = high, low
+	}
+	return fmt.Sprintf("%s (90 %%: %s–%s)", told, bare(low), bare(high))
+}
+
+// bare writes whole dollars without their sign.
+func bare(m upstream.Money) string {
+	return strings.Replace(strings.Replace(m.Dollars(), "$", "", 1), "-", "−", 1)
+}
+
+func evidenceClaims(e *upstream.DriftEvent) string {
+	if e.EvidenceClaims == 0 || e.Direction == upstream.Better {
+		return ""
+	}
+	return count(e.EvidenceClaims, "claim")
+}
+
+func count(n int64, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return thousands(n) + " " + what + "s"
+}
+
+// promptPayLine tells a payer's breaches of the state's limit.
+func promptPayLine(p upstream.PromptPay) string {
+	return fmt.Sprintf("prompt pay: %s decided %s of %s after the limit of %d days from %s to %s; %s overdue",
+		p.Payer, thousands(p.Late), count(p.Decided, "claim"), p.LimitDays, p.FirstDay, p.LastDay, thousands(p.Overdue))
+}
