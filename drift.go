@@ -109,8 +109,8 @@ type DriftEvent struct {
 	// rate, payments taken back, denials that still stand; in the current days.
 	EvidenceClaims int64       `json:"evidence_claims"`
 	RootCauses     []RootCause `json:"root_causes"`
-	// JointShare is the share of the excess of the claims to which all named root
-	// causes apply: CARC 197 at South Clinic.
+	// JointShare is the share of the excess on the denials that carry the values
+	// of all root causes that aren't minor; 0 without one.
 	JointShare float64 `json:"joint_share,omitempty"`
 	// Spread says over what the excess is spread where nothing explains most of it.
 	Spread         string       `json:"spread,omitempty"`
@@ -152,14 +152,17 @@ type CodeChange struct {
 	Short     Money  `json:"short_cents"` // what they came short of it
 }
 
-// RootCause is one value of one dimension and the share of the excess denials it
-// explains.
+// RootCause is one value of one dimension and the share of the excess it explains.
 type RootCause struct {
 	Dimension     string  `json:"dimension"` // cpt_group, carc, rarc, location, cpt, modifier, place_of_service
 	Value         string  `json:"value"`
-	ShareOfExcess float64 `json:"share_of_excess"`
-	G             float64 `json:"g"`             // deviance of the value against its baseline share
-	New           bool    `json:"new,omitempty"` // it never stood in the baseline
+	ShareOfExcess float64 `json:"share_of_excess"` // at most 1
+	G             float64 `json:"g"`               // deviance of the value against its baseline share
+	// New tells a value that wasn't seen in the 12 months before.
+	New bool `json:"new,omitempty"`
+	// Minor tells a value that is worth knowing but doesn't explain most of the
+	// excess: the leading code, a new one, or a group of a payer.
+	Minor bool `json:"minor,omitempty"`
 }
 
 // Decisions are the daily decision counts that detection reads, by day of

@@ -6,132 +6,191 @@ import (
 	"upstream"
 )
 
-// reworkCents is what a denial costs a practice to work again (Premier 2024: $57.23).
-const reworkCents = 57_23
+// reworkCost is what a practice spends on working a denied claim again, in
+// cents: $57.23 (Premier's survey of claim denials).
+const reworkCost = 57_23
 
-// maxShift is the largest change of the denial rate that the price weighs, in
-// points; each of 1 to maxShift is, and a larger one is less likely beforehand,
-// as 1/(1 + shift/shiftScale)². The likelihood counts with the power trust: lags
-// are coarse, baselines have errors and days common shocks that it leaves out, and
-// in simulation its 90 % intervals covered 80 to 97 % at full power.
-const (
-	maxShift   = 40
-	shiftScale = .05
-	trust      = .75
-)
+// likelyShift is the size of a shift at which its prior density has halved.
+// Payers tune their edits far more often than they deny everything.
+const likelyShift = .05
 
-// shift is the posterior of a change of the denial rate, as points of the rate:
-// its mean, and 5 % and 95 % quantiles.
-type shift struct{ mean, low, high float64 }
+// size is a class of shifts of a denial rate that the posterior weighs as one,
+// at its middle.
+type size struct{ from, to, middle, lnPrior float64 }
 
-// shiftOf weighs start lags and shifts of a series by their likelihood ratio
-// against the baseline's own rate. Testing chose the days that look worst;
-// weighing all lags that could be, and small shifts more than large ones, takes
-// out most of that. sign -1 prices a fall.
-func shiftOf(s series, f frame, sign float64) shift {
-	var weights [len(lags)][maxShift]float64
-	top := math.Inf(-1)
-	used := 0
-	start, end := s.at(f.start), s.at(f.end)
+// sizes cover shifts of up to 96 points, in steps that grow with what a window
+// can tell apart. Their prior is the width over 1 + shift/likelyShift.
+var sizes = func() (grid [73]size) {
+	from := 0.0
+	for i := range grid {
+		to := .005 * float64(i+1)
+		switch {
+		case i >= 40:
+			to = .3 + .02*float64(i-39)
+		case i >= 20:
+			to = .1 + .01*float64(i-19)
+		}
+		middle := (from + to) / 2
+		grid[i] = size{from, to, middle, math.Log((to - from) / (1 + middle/likelyShift))}
+		from = to
+	}
+	return grid
+}()
+
+// estimate is a posterior mean and the ends of its 90 % interval. Of a shift it
+// is how far the rate moved in the direction of its event, never negative.
+type estimate struct{ mean, low, high float64 }
+
+// shiftPosterior is how far a node's denial rate has moved, as a fraction of its
+// decisions, over all start days and sizes that its effective counts allow. A
+// start day and a size weigh as much as the days the lag stands for, times
+// their likelihood ratio, times the prior of the size. The ratio is that of
+// shiryaevRoberts: a start day whose baseline already holds changed days fits
+// the baseline badly, and so counts less. Choosing the likeliest start day
+// alone would overstate the shift (its interval covers the truth in 62–85 %).
+//
+// Without a lag that has enough baseline all is 0.
+func shiftPosterior(s series, f frame, prior beta, direction upstream.Direction) estimate {
+	var p posteriorGrid
 	for i, lag := range lags {
 		if lag > f.end-f.baseline || lag > f.end-f.start {
 			break
 		}
-		cut := s.at(f.end - lag)
-		base, current := cut.minus(start), end.minus(cut)
-		used = i + 1
-		mean := (base.x + 2) / (base.n + 20)
-		for j := range maxShift {
-			by := points(j)
-			q := min(max(mean+sign*by, lowestRate), highestRate)
-			weights[i][j] = lnGaps[i] + trust*(current.x*math.Log(q/mean)+paid(current)*math.Log((1-q)/(1-mean))) - 2*math.Log(1+by/shiftScale)
-			top = max(top, weights[i][j])
+		baseline, current := f.windows(s, lag)
+		if baseline.n < priorClaims {
+			break
 		}
+		p.weigh(lnGaps[i], baseline, current, prior, direction)
 	}
-	var mass [maxShift]float64
-	for i := range used {
-		for j, w := range weights[i] {
-			mass[j] += math.Exp(w - top)
-		}
-	}
-	return quantiles(mass[:], sign)
+	return p.estimate()
 }
 
-// shiftOfPayer is shiftOf for groups together: an excess ratio of denials over
-// the expected ones stands for the shift, in points of the mean expected rate.
-func shiftOfPayer(members []series, overall tally, f frame, dispersion, sign float64) shift {
+// shiftBetween is shiftPosterior where the day of the change is settled: of an
+// incident against the baseline frozen before it.
+func shiftBetween(baseline, current tally, prior beta, direction upstream.Direction) estimate {
+	var p posteriorGrid
+	if baseline.n >= priorClaims {
+		p.weigh(0, baseline, current, prior, direction)
+	}
+	return p.estimate()
+}
+
+// excessPosterior is shiftPosterior of a whole payer, or of all: the excess of
+// denials over what its groups' own baselines let expect, per claim decided. The
+// likelihood is the Poisson one of standardised, so a shift of volume between
+// groups is none of the rate.
+func excessPosterior(members []series, overall tally, f frame, dispersion float64, direction upstream.Direction) estimate {
+	var grid posteriorGrid
 	var windows [len(lags)]expectation
-	var decided [len(lags)]float64
 	used := expectations(members, overall, f, lags[:], windows[:])
-	for _, counts := range members {
-		for i, lag := range lags[:used] {
-			if baseline, current := f.windows(counts, lag); baseline.n >= shrinkClaims {
-				decided[i] += current.n
-			}
+	for i := range windows[:used] {
+		grid.weighExpected(lnGaps[i], &windows[i], dispersion, direction)
+	}
+	return grid.estimate()
+}
+
+// excessOf is excessPosterior where the day of the change is settled.
+func excessOf(w expectation, dispersion float64, direction upstream.Direction) estimate {
+	var grid posteriorGrid
+	grid.weighExpected(0, &w, dispersion, direction)
+	return grid.estimate()
+}
+
+// posteriorGrid holds ln of the weight of every size at the lags weighed so far.
+type posteriorGrid struct {
+	ln   [len(lags)][len(sizes)]float64
+	used int
+}
+
+// weigh adds a lag: the binomial probability of the current window at a rate
+// that lies each shift from the baseline's, against that of a rate that stayed.
+func (p *posteriorGrid) weigh(lnDays float64, baseline, current tally, prior beta, direction upstream.Direction) {
+	a, b := prior.a+baseline.x, prior.b+paid(baseline)
+	mean, rest := a/(a+b), paid(current)
+	stayed := lnBeta(a+current.x, b+rest) - lnBeta(a, b)
+	p.add(lnDays-stayed, mean, direction, func(rate float64) float64 {
+		return current.x*ln(rate) + rest*ln(1-rate)
+	})
+}
+
+// weighExpected adds a lag of a payer.
+func (p *posteriorGrid) weighExpected(lnDays float64, w *expectation, dispersion float64, direction upstream.Direction) {
+	if w.expected <= 0 || w.decided <= 0 {
+		return
+	}
+	mean, phi := w.expected/w.decided, w.phi(dispersion)
+	p.add(lnDays, mean, direction, func(rate float64) float64 {
+		return (w.observed*ln(rate/mean) - (rate-mean)*w.decided) / phi
+	})
+}
+
+// add writes one lag. Sizes that would take the rate out of its bounds are impossible.
+func (p *posteriorGrid) add(lnWeight, mean float64, direction upstream.Direction, lnLikelihood func(rate float64) float64) {
+	row := &p.ln[p.used]
+	p.used++
+	for i := range sizes {
+		rate := mean + sizes[i].middle
+		if direction == upstream.Better {
+			rate = mean - sizes[i].middle
+		}
+		row[i] = math.Inf(-1)
+		if rate > 0 && rate <= highestRate {
+			row[i] = lnWeight + sizes[i].lnPrior + lnLikelihood(rate)
 		}
 	}
-	var mass [maxShift]float64
-	var weights [len(lags)][maxShift]float64
+}
+
+// estimate sums over the lags.
+func (p *posteriorGrid) estimate() estimate {
 	top := math.Inf(-1)
-	for i, w := range windows[:used] {
-		for j := range maxShift {
-			by := points(j)
-			weights[i][j] = math.Inf(-1)
-			if w.expected <= 0 || decided[i] <= 0 {
-				continue
-			}
-			ratio := max(1+sign*by*decided[i]/w.expected, .02)
-			weights[i][j] = lnGaps[i] + trust*w.lnRatio(ratio, math.Log(ratio), dispersion) - 2*math.Log(1+by/shiftScale)
-			top = max(top, weights[i][j])
+	for l := range p.ln[:p.used] {
+		for _, v := range p.ln[l] {
+			top = max(top, v)
 		}
 	}
 	if math.IsInf(top, -1) {
-		return shift{}
+		return estimate{}
 	}
-	for i := range used {
-		for j, w := range weights[i] {
-			mass[j] += math.Exp(w - top)
-		}
-	}
-	return quantiles(mass[:], sign)
-}
-
-// points is the change at a place of the grid.
-func points(j int) float64 { return float64(j+1) / 100 }
-
-// quantiles reads a posterior over the grid; the mass of each change is spread
-// over the point around it.
-func quantiles(mass []float64, sign float64) shift {
-	total, mean := 0.0, 0.0
-	for j, m := range mass {
-		total += m
-		mean += m * points(j)
-	}
-	if total <= 0 {
-		return shift{}
-	}
-	at := func(q float64) float64 {
-		below := 0.0
-		for j, m := range mass {
-			if below+m >= q*total {
-				return points(j) - .005 + .01*(q*total-below)/m
+	var mass [len(sizes)]float64
+	sum, mean := 0.0, 0.0
+	for l := range p.ln[:p.used] {
+		for i, v := range p.ln[l] {
+			if d := v - top; d > -negligible {
+				mass[i] += exp(d)
 			}
-			below += m
 		}
-		return points(len(mass)-1) + .005
 	}
-	mean /= total
-	s := shift{mean, min(at((1-intervalMass)/2), mean), max(at((1+intervalMass)/2), mean)}
-	if sign < 0 {
-		s = shift{-s.mean, -s.high, -s.low}
+	for i, m := range mass {
+		sum += m
+		mean += m * sizes[i].middle
 	}
-	return s
+	tail := (1 - intervalMass) / 2
+	low, high := sizeAt(&mass, tail*sum), sizeAt(&mass, (1-tail)*sum)
+	return estimate{min(max(mean/sum, low), high), low, high}
 }
 
-// worth is what a shift costs a month: its excess denials, each with the mean
-// allowed amount that is not won back by overturning, and its rework.
-func (s shift) worth(monthlyClaims, meanAllowed, overturned float64) (mid, low, high upstream.Money) {
-	each := monthlyClaims * (meanAllowed*(1-overturned) + reworkCents)
-	cents := func(points float64) upstream.Money { return upstream.Money(math.Round(points * each)) }
-	return cents(s.mean), cents(s.low), cents(s.high)
+// sizeAt is the shift below which there is so much mass, spread evenly over each class.
+func sizeAt(mass *[len(sizes)]float64, want float64) float64 {
+	below, end := 0.0, 0.0
+	for i, m := range mass {
+		if m <= 0 {
+			continue
+		}
+		if below+m >= want {
+			return sizes[i].from + (sizes[i].to-sizes[i].from)*(want-below)/m
+		}
+		below += m
+		end = sizes[i].to
+	}
+	return end // the sum fell short by rounding
+}
+
+// price is what the shift costs a month: so many claims decided a month, each
+// excess denial at the mean allowed of the claims that were expected to be paid
+// (in cents), less the share of denials that is overturned in the end, plus the
+// work of a denial.
+func (e estimate) price(monthly, allowed, overturned float64) (mid, low, high upstream.Money) {
+	cents := max(monthly, 0) * (max(allowed, 0)*(1-min(max(overturned, 0), 1)) + reworkCost)
+	money := func(shift float64) upstream.Money { return upstream.Money(math.Round(shift * cents)) }
+	return money(e.mean), money(e.low), money(e.high)
 }

@@ -147,79 +147,67 @@ func (r *run) compare(e *upstream.DriftEvent, counts []series, start, cut int) {
 	r.cost(e, counts, from, to, cut)
 }
 
-// volumeDays are the fewest business days that give an event's monthly volume.
-const volumeDays = 65
-
 // cost prices the event: its shift with an interval, on the volume and at the
 // amounts of the node.
 func (r *run) cost(e *upstream.DriftEvent, counts []series, from, to, cut int) {
-	sign := 1.0
-	if e.Direction == upstream.Better {
-		sign = -1
-	}
-	var by shift
-	switch {
-	case r.f.end-cut > settledDays:
-		by = r.settled(counts, from, to, cut)
-	case e.Level == upstream.GroupLevel:
-		by = shiftOf(r.effectively(counts[from], from), r.f, sign)
-	default:
-		overall, dispersion := r.everything(), r.marketSpread(r.e)
-		if e.Level == upstream.PayerLevel {
-			p := r.groups[from].payer
-			overall, dispersion = r.overall(p), r.spread(r.e, p)
-		}
-		by = shiftOfPayer(counts[from:to], overall, r.f, dispersion, sign)
-	}
-	var current tally
+	// A few days say little about volume: at least a quarter of a year does.
+	days := min(max(r.f.end-cut, volumeDays), r.f.end-r.f.start)
+	var lately tally
 	cents := 0.0
 	for g := from; g < to; g++ {
-		c := counts[g].between(cut, r.f.end)
-		current = current.plus(c)
+		c := counts[g].between(r.f.end-days, r.f.end)
+		lately = lately.plus(c)
 		cents += c.n * r.meanAllowed(g, r.f.start, cut)
 	}
-	if current.n <= 0 {
+	if lately.n <= 0 {
 		return
 	}
-	monthly := current.n / float64(r.f.end-cut) * businessDaysPerMonth
-	if e.Direction == upstream.Worse {
-		by.low, by.mean = max(by.low, 0), max(by.mean, 0)
+	monthly := lately.n / float64(days) * businessDaysPerMonth
+	by := r.shift(e, counts, from, to, cut)
+	mid, low, high := by.price(monthly, cents/lately.n, overturnRate(r.waits, name(e.Payer), r.asOf))
+	if e.Direction == upstream.Better {
+		mid, low, high = -mid, -high, -low
 	}
-	mid, low, high := by.worth(monthly, cents/current.n, overturnRate(r.waits, name(e.Payer), r.asOf))
 	e.DollarsPerMonth, e.DollarsLow, e.DollarsHigh = mid, &low, &high
 	e.Severity = severityOf(e, r.allowedRate(r.f.start, cut))
 }
 
-// settledDays is the age in business days from which on an incident's shift is
-// what its days show: the choice of the day that began it no longer matters, and
-// the lags that the posterior weighs don't reach back so far.
+// volumeDays are the fewest business days that give an event's monthly volume.
+const volumeDays = 65
+
+// settledDays is the age in business days from which on the day an incident began
+// is settled: choosing it no longer matters, and the lags that the posterior
+// weighs don't reach back so far.
 const settledDays = 60
 
-// settled is the shift of an incident of that age, with its sampling error.
-func (r *run) settled(counts []series, from, to, cut int) shift {
-	start := max(0, cut-historyDays)
+// shift is how far the rate of the event's node has moved.
+func (r *run) shift(e *upstream.DriftEvent, counts []series, from, to, cut int) estimate {
+	settled := r.f.end-cut > settledDays
+	if e.Level == upstream.GroupLevel {
+		p := r.groups[from].payer
+		if !settled {
+			return shiftPosterior(r.effectively(counts[from], from), r.f, r.prior(p, r.f), e.Direction)
+		}
+		whole := counts[from].between(cut, r.f.end)
+		deflate := 1 / (1 + max(whole.n/float64(r.f.end-cut)-1, 0)*r.clustering(r.e, p))
+		return shiftBetween(counts[from].between(max(0, cut-historyDays), cut), tally{whole.n * deflate, whole.x * deflate}, r.prior(p, r.f), e.Direction)
+	}
+	overall, dispersion := r.everything(), r.marketSpread(r.e)
+	if e.Level == upstream.PayerLevel {
+		p := r.groups[from].payer
+		overall, dispersion = r.overall(p), r.spread(r.e, p)
+	}
+	if !settled {
+		return excessPosterior(counts[from:to], overall, r.f, dispersion, e.Direction)
+	}
 	var w expectation
-	decided, days := 0.0, float64(r.f.end-cut)
-	dispersion := 1.0
 	for g := from; g < to; g++ {
-		base, current := counts[g].between(start, cut), counts[g].between(cut, r.f.end)
-		if base.n < shrinkClaims || current.n <= 0 {
-			continue
-		}
-		w = w.plus(expect(base, current, shrinkClaims*base.rate()))
-		decided += current.n
-		if to-from == 1 {
-			dispersion = 1 + max(current.n/days-1, 0)*r.clustering(r.e, r.groups[g].payer)
-		} else {
-			dispersion = r.spread(r.e, r.groups[from].payer)
+		base, current := counts[g].between(max(0, cut-historyDays), cut), counts[g].between(cut, r.f.end)
+		if base.n >= shrinkClaims && current.n > 0 {
+			w = w.plus(expect(base, current, shrinkClaims*overall.rate()))
 		}
 	}
-	if decided <= 0 {
-		return shift{}
-	}
-	by := (w.observed - w.expected) / decided
-	off := 1.645 * math.Sqrt(max(w.variance, w.observed)*dispersion) / decided
-	return shift{by, by - off, by + off}
+	return excessOf(w, dispersion, e.Direction)
 }
 
 // refigure brings the figures of an open incident up to the run's day.

@@ -60,7 +60,7 @@ func TestEventHasTheFiguresOfItsWindows(t *testing.T) {
 	if diff := cmp.Diff(want, e, cmp.Comparer(close12)); diff != "" {
 		t.Errorf("event (- want, + got):\n%s", diff)
 	}
-	worth := .1 * 40 * businessDaysPerMonth * (120_00 + reworkCents)
+	worth := .1 * 40 * businessDaysPerMonth * (120_00 + reworkCost)
 	if off := float64(e.DollarsPerMonth)/worth - 1; off < -.1 || off > .1 || float64(*e.DollarsLow) > worth || float64(*e.DollarsHigh) < worth {
 		t.Errorf("%s a month (%s–%s), want about %s", e.DollarsPerMonth, e.DollarsLow, e.DollarsHigh, upstream.Money(worth))
 	}

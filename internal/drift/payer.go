@@ -12,19 +12,23 @@ var oddsRatios = [...]float64{1.15, 1.3, 1.6, 2.2}
 const shrinkClaims = 10
 
 // expectation is a current window: denials observed, and expected from each
-// group's own baseline, with the variance of the difference.
-type expectation struct{ observed, expected, variance float64 }
+// group's own baseline, with the variance of the difference, and the claims decided.
+type expectation struct{ observed, expected, variance, decided float64 }
 
 func (w expectation) plus(o expectation) expectation {
-	return expectation{w.observed + o.observed, w.expected + o.expected, w.variance + o.variance}
+	return expectation{w.observed + o.observed, w.expected + o.expected, w.variance + o.variance, w.decided + o.decided}
+}
+
+// phi is how much more denials vary than Poisson ones: the daily dispersion times
+// the variance of the difference over the expectation.
+func (w *expectation) phi(dispersion float64) float64 {
+	return max(w.variance/w.expected, .5) * dispersion
 }
 
 // lnRatio weighs a rise of denials to ratio times the expected ones by the
-// Poisson likelihood, (O ln ratio − (ratio−1)E)/φ, where φ is the daily
-// dispersion times the variance of O over its expectation.
+// Poisson likelihood, (O ln ratio − (ratio−1)E)/φ.
 func (w expectation) lnRatio(ratio, lnRatio, dispersion float64) float64 {
-	phi := max(w.variance/w.expected, .5) * dispersion
-	return (w.observed*lnRatio - (ratio-1)*w.expected) / phi
+	return (w.observed*lnRatio - (ratio-1)*w.expected) / w.phi(dispersion)
 }
 
 // lnRisen is ln of the mean likelihood ratio of oddsRatios; 0 where nothing is expected.
@@ -110,5 +114,5 @@ func expect(base, current tally, shrink float64) expectation {
 	weight := base.n + shrinkClaims
 	rate := (base.x + shrink) / weight
 	expected := current.n * rate
-	return expectation{current.x, expected, expected * (1 - rate) * (1 + current.n/weight)}
+	return expectation{current.x, expected, expected * (1 - rate) * (1 + current.n/weight), current.n}
 }

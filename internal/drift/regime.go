@@ -51,7 +51,7 @@ func (r *run) regimeOf(from, to, change int) *regime {
 			}
 			deflate := 1 / (1 + (day.n-1)*icc)
 			expected := day.n * rate
-			g.days[t] = g.days[t].plus(expectation{day.x * deflate, expected * deflate, expected * (1 - rate) * deflate})
+			g.days[t] = g.days[t].plus(expectation{day.x * deflate, expected * deflate, expected * (1 - rate) * deflate, day.n * deflate})
 		}
 	}
 	return g
