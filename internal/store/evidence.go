@@ -24,8 +24,8 @@ func (t *Tenant) EventClaims(ctx context.Context, e *upstream.DriftEvent, page u
 		if err := s.begin(x, page.After); err != nil {
 			return err
 		}
-		for !s.done && len(found) < page.Limit() {
-			claims, err := s.page(x, page.Limit())
+		for rows := page.Limit(); !s.done && len(found) < page.Limit(); rows = min(2*rows, scanRows) {
+			claims, err := s.page(x, rows)
 			if err != nil {
 				return err
 			}
@@ -39,6 +39,9 @@ func (t *Tenant) EventClaims(ctx context.Context, e *upstream.DriftEvent, page u
 	})
 	return found, err
 }
+
+// scanRows bounds the rows that are held at once where few of them prove an event.
+const scanRows = 4000
 
 // claimScan walks the claims that may prove an event, a page at a time by key.
 type claimScan struct {
@@ -151,13 +154,18 @@ func (s *claimScan) node(x tx) error {
 func (s *claimScan) page(x tx, limit int) ([]upstream.Claim, error) {
 	args := append(slices.Clone(s.args), s.id, limit)
 	at := placeholders(len(s.args)+1, 1)
-	key, order := " AND id < "+at, "id DESC"
+	from, key, order := "claim", " AND id < "+at+" AND id > "+placeholders(len(s.args)+3, 1), "id DESC"
 	if s.byDay {
 		args = append(args, s.day)
 		key, order = " AND (first_decided_date, id) < ("+placeholders(len(args), 1)+", "+at+")", "first_decided_date DESC, id DESC"
+	} else {
+		args = append(args, storedID(s.tenant.id, 0))
+		if s.tenant.s.Engine() == "sqlite" {
+			from = "claim NOT INDEXED" // or it sorts all claims of the customer for every page
+		}
 	}
 	var rows []claimRow
-	err := x.query("SELECT "+claimColumns+" FROM claim WHERE "+s.where+key+" ORDER BY "+order+" LIMIT "+placeholders(len(s.args)+2, 1), args, func(r row) error {
+	err := x.query("SELECT "+claimColumns+" FROM "+from+" WHERE "+s.where+key+" ORDER BY "+order+" LIMIT "+placeholders(len(s.args)+2, 1), args, func(r row) error {
 		var c claimRow
 		c.scan(r)
 		rows = append(rows, c)
