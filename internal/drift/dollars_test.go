@@ -180,14 +180,13 @@ func TestEstimatesAreOrderedWhateverTheCounts(t *testing.T) {
 			denied[i] = math.Floor(decided[i] * rapid.Float64Range(0, 1).Draw(t, "rate"))
 		}
 		s := cumulate(decided, denied)
-		p := &payer{members: []series{s}, counts: s}
 		f := frameAt(n)
 		for _, direction := range []upstream.Direction{upstream.Worse, upstream.Better} {
 			baseline, current := f.windows(s, min(5, n))
 			for name, e := range map[string]estimate{
 				"node":    shiftPosterior(s, f, tenPercent, direction),
 				"settled": shiftBetween(baseline, current, tenPercent, direction),
-				"payer":   excessPosterior(p, f, 1.05, direction),
+				"payer":   excessPosterior([]series{s}, s.between(f.start, f.end), f, 1.05, direction),
 			} {
 				if !(0 <= e.low && e.low <= e.mean && e.mean <= e.high && e.high <= 1) {
 					t.Errorf("%s, %s: %+v", name, direction, e)
@@ -204,7 +203,7 @@ func TestNoCountsNoShift(t *testing.T) {
 		"no claims":            shiftPosterior(steady(100, 0, 0), frameAt(100), tenPercent, upstream.Worse),
 		"hardly a baseline":    shiftBetween(tally{19, 2}, tally{50, 20}, tenPercent, upstream.Worse),
 		"nothing to rise to":   shiftBetween(tally{1e6, 1e6}, tally{50, 50}, tenPercent, upstream.Worse),
-		"payer without claims": excessPosterior(&payer{counts: steady(100, 0, 0), members: []series{steady(100, 0, 0)}}, frameAt(100), 1.05, upstream.Worse),
+		"payer without claims": excessPosterior([]series{steady(100, 0, 0)}, tally{}, frameAt(100), 1.05, upstream.Worse),
 		"nothing expected":     excessOf(expectation{observed: 3, decided: 10}, 1.05, upstream.Worse),
 		"nothing decided":      excessOf(expectation{observed: 3, expected: 2}, 1.05, upstream.Better),
 	} {
