@@ -21,16 +21,24 @@ func claimStates(first upstream.Day) *rapid.Generator[upstream.Claim] {
 		c.Filing = rapid.SampledFrom([]upstream.Filing{upstream.Primary, upstream.Primary, upstream.Secondary}).Draw(t, "filing")
 		c.Billed = upstream.Money(rapid.Int64Range(-500, 20_000).Draw(t, "billed"))
 		outcome := rapid.SampledFrom([]upstream.Outcome{upstream.Pending, upstream.Paid, upstream.Denied, upstream.Adjusted, upstream.Reversed}).Draw(t, "outcome")
+		c.ReceivedDate = rapid.SampledFrom([]upstream.Day{0, 0, submitted, submitted + 3, submitted + 70}).Draw(t, "received")
+		c.Units = rapid.SampledFrom([]int{1, 1, 2, 3, 0, -1}).Draw(t, "units")
+		c.Location = rapid.SampledFrom([]string{"North", "South", ""}).Draw(t, "location")
+		c.Modifiers = rapid.SampledFrom([]string{"", "25", "59 LT"}).Draw(t, "modifiers")
+		c.PlaceOfService = rapid.SampledFrom([]string{"", "11"}).Draw(t, "place")
 		if outcome == upstream.Pending {
 			return c
 		}
-		c.Outcome, c.FirstOutcome = outcome, outcome
+		c.Outcome = outcome
 		c.DecidedDate = submitted + upstream.Day(rapid.IntRange(0, 60).Draw(t, "lag"))
-		c.FirstDecidedDate = c.DecidedDate
-		if outcome == upstream.Paid {
+		c.CARC = rapid.SampledFrom([]upstream.Codes{"", "CO-197", "PR-197 CO-45", "16"}).Draw(t, "carc")
+		c.RARC = rapid.SampledFrom([]upstream.Codes{"", "N130", "N130 MA01"}).Draw(t, "rarc")
+		if outcome == upstream.Paid || outcome == upstream.Adjusted {
 			c.Allowed = upstream.Money(rapid.Int64Range(0, 20_000).Draw(t, "allowed"))
 			c.Paid = c.Allowed / 2
+			c.PaymentDate = rapid.SampledFrom([]upstream.Day{0, c.DecidedDate, c.DecidedDate + 3, c.DecidedDate - 1}).Draw(t, "payment")
 		}
+		c.Decide()
 		return c
 	})
 }
@@ -114,9 +122,12 @@ func sameFromRollupsAndClaims(r *rapid.T, tenant *Tenant) {
 
 func TestDamagedRollupIsFoundAndMended(t *testing.T) {
 	damages := []string{
-		"DELETE FROM rollup_day WHERE customer_id = $1 AND day = 20000",
-		"DELETE FROM rollup_series WHERE customer_id = $1 AND period = 625",
-		"UPDATE rollup_day SET cells = (SELECT cells FROM rollup_day WHERE customer_id = $1 AND day = 20001) WHERE customer_id = $1 AND day = 20000",
+		"DELETE FROM rollup WHERE customer_id = $1 AND kind = 1 AND period = 20000",
+		"DELETE FROM rollup WHERE customer_id = $1 AND kind = 2 AND period = 625",
+		"DELETE FROM rollup WHERE customer_id = $1 AND kind = 3 AND period = 625",
+		"DELETE FROM rollup WHERE customer_id = $1 AND kind = 4 AND period = 625",
+		"DELETE FROM rollup WHERE customer_id = $1 AND kind = 5",
+		"DELETE FROM rollup WHERE customer_id = $1 AND kind = 6",
 		"UPDATE customer SET claims = claims + 1 WHERE id = $1",
 		"DELETE FROM claim WHERE customer_id = $1 AND claim_id = 'C00007'",
 	}

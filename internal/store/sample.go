@@ -14,7 +14,7 @@ func (t *Tenant) SampleClaims(ctx context.Context, payer, group string, first, l
 	s := denialScan{first: int64(first), day: int64(last) + 1, limit: limit, found: []string{}}
 	err := t.s.read(ctx, func(x tx) (err error) {
 		l := newTerms(t.id)
-		if err := l.loadGroups(x); err != nil {
+		if err := l.loadDerived(x); err != nil {
 			return err
 		}
 		if s.payer, err = l.lookup(x, kindPayer, payer); err != nil {
@@ -56,7 +56,7 @@ const denialPage = 16
 // codesOf returns the codes of a CPT group, sorted.
 func (l *terms) codesOf(group int64) []int64 {
 	codes := []int64{}
-	for code, g := range l.groups {
+	for code, g := range l.derived[kindGroup] {
 		if g == group {
 			codes = append(codes, code)
 		}
