@@ -41,3 +41,66 @@ func BenchmarkLoad(b *testing.B) {
 		})
 	}
 }
+
+func BenchmarkDeltas(b *testing.B) {
+	const n = 100_000
+	s := open(b, engines[0].url(b))
+	tenant := customer(b, s, "A")
+	load(b, tenant, generated(b, n), 0)
+	var rows []claimRow
+	l := newTerms(tenant.id)
+	err := s.read(b.Context(), func(x tx) error {
+		if err := l.loadDerived(x); err != nil {
+			return err
+		}
+		return x.query(selectClaimSQL, []any{tenant.id}, func(r row) error {
+			var c claimRow
+			c.scan(r)
+			rows = append(rows, c)
+			return nil
+		})
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for i, k := range kinds {
+		b.Run(k.name, func(b *testing.B) {
+			d := &deltas{}
+			cells, bytes := 0, 0
+			for b.Loop() {
+				d.reset()
+				for j := range 10_000 {
+					f, _ := l.facts(nil, &rows[j])
+					d[i].add(k, &f, 1)
+				}
+				c := d[i].cells()
+				cells, bytes = len(c), len(k.encode(c))
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/10000, "ns/claim")
+			b.ReportMetric(float64(cells), "cells")
+			b.ReportMetric(float64(bytes), "bytes")
+		})
+	}
+}
+
+func BenchmarkReaders(b *testing.B) {
+	s := open(b, engines[0].url(b))
+	tenant := customer(b, s, "A")
+	load(b, tenant, generated(b, 1_000_000), 0)
+	until := upstream.MakeDay(2026, 6, 30)
+	for name, read := range map[string]func() error{
+		"decisions": func() error { _, err := tenant.Decisions(b.Context(), until, FromRollups); return err },
+		"waits":     func() error { _, err := tenant.Waits(b.Context(), until, FromRollups); return err },
+		"amounts":   func() error { _, err := tenant.Amounts(b.Context(), until, 39, FromRollups); return err },
+		"denials":   func() error { _, err := tenant.Denials(b.Context(), "Medicare", until-364, until, FromRollups); return err },
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := read(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -32,7 +32,7 @@ const (
 	dayFirstAllowed
 )
 
-func dayOf(f *facts) (key, sum, bool) {
+func dayOf(f *facts) (cell, bool) {
 	v := &f.ints
 	k := key{
 		daySubmitted: int32(v[colSubmitted]), dayPayer: int32(v[colPayer]), dayGroup: int32(f.group),
@@ -41,7 +41,7 @@ func dayOf(f *facts) (key, sum, bool) {
 	if v[colFirstDecided] != 0 {
 		k[dayLag] = packLag(v[colFirstDecided] - v[colSubmitted])
 	}
-	return k, sum{dayCount: 1, dayBilled: v[colBilled], dayAllowed: v[colAllowed], dayPaid: v[colPaid], dayFirstAllowed: f.past[pastAllowed] - v[colAllowed]}, true
+	return cell{k, sum{dayCount: 1, dayBilled: v[colBilled], dayAllowed: v[colAllowed], dayPaid: v[colPaid], dayFirstAllowed: f.past[pastAllowed] - v[colAllowed]}}, true
 }
 
 // A lag is stored as one more than its days, so that zero means none. A negative
@@ -84,17 +84,17 @@ const (
 	seriesAllowed // by the first decisions of the others
 )
 
-func seriesOf(f *facts) (key, sum, bool) {
+func seriesOf(f *facts) (cell, bool) {
 	v := &f.ints
 	if !f.decided() {
-		return key{}, sum{}, false
+		return cell{}, false
 	}
 	day := int32(v[colFirstDecided])
 	k := key{seriesPeriod: day >> periodBits, seriesPayer: int32(v[colPayer]), seriesGroup: int32(f.group), seriesDay: day}
 	if f.denied() {
-		return k, sum{seriesDecided: 1, seriesDenied: 1}, true
+		return cell{k, sum{seriesDecided: 1, seriesDenied: 1}}, true
 	}
-	return k, sum{seriesDecided: 1, seriesAllowed: f.past[pastAllowed]}, true
+	return cell{k, sum{seriesDecided: 1, seriesAllowed: f.past[pastAllowed]}}, true
 }
 
 // decided reports whether the claim has a day in a denial rate.
@@ -129,10 +129,10 @@ const (
 	endTakeback
 )
 
-func waitOf(f *facts) (key, sum, bool) {
+func waitOf(f *facts) (cell, bool) {
 	v := &f.ints
 	if upstream.Filing(v[colFiling]) != upstream.Primary {
-		return key{}, sum{}, false
+		return cell{}, false
 	}
 	start := v[colReceived]
 	if start == 0 {
@@ -148,7 +148,7 @@ func waitOf(f *facts) (key, sum, bool) {
 			k[waitEnd] = endTakeback
 		}
 	}
-	return k, sum{1}, true
+	return cell{k, sum{1}}, true
 }
 
 // aftermathKind counts primary claims by what followed their first decision: a
@@ -166,9 +166,9 @@ const (
 	aftermathTurn
 )
 
-func aftermathOf(f *facts) (key, sum, bool) {
+func aftermathOf(f *facts) (cell, bool) {
 	if !f.decided() {
-		return key{}, sum{}, false
+		return cell{}, false
 	}
 	v := &f.ints
 	day := v[colFirstDecided]
@@ -181,14 +181,14 @@ func aftermathOf(f *facts) (key, sum, bool) {
 		if repaid != 0 {
 			k[aftermathTurn] = packWait(day, repaid)
 		}
-		return k, sum{1}, true
+		return cell{k, sum{1}}, true
 	case reversed != 0 && (repaid < reversed || repaid > certain):
 		k[aftermathTurn] = packWait(day, certain)
 	}
 	if paid := f.past[pastPayment]; paid != 0 {
 		k[aftermathPayment] = packWait(day, paid)
 	}
-	return k, sum{1}, true
+	return cell{k, sum{1}}, true
 }
 
 // amountKind counts the lines that a first decision paid by what they allowed
@@ -225,18 +225,18 @@ func floorDiv(a, b int64) int64 {
 	return q
 }
 
-func amountOf(f *facts) (key, sum, bool) {
+func amountOf(f *facts) (cell, bool) {
 	v := &f.ints
 	allowed, units := f.past[pastAllowed], v[colUnits]
 	if units < 0 {
 		units = -units // a takeback repeats them with a minus sign
 	}
 	if allowed <= 0 || units == 0 || !f.decided() || f.denied() {
-		return key{}, sum{}, false
+		return cell{}, false
 	}
 	cents := (allowed + units/2) / units
 	if cents > math.MaxInt32 { // twenty million dollars are no price
-		return key{}, sum{}, false
+		return cell{}, false
 	}
 	week := weekOf(v[colFirstDecided])
 	k := key{
@@ -245,7 +245,7 @@ func amountOf(f *facts) (key, sum, bool) {
 	}
 	var s sum
 	s[week&(amountWeeks-1)] = 1
-	return k, s, true
+	return cell{k, s}, true
 }
 
 // denialKind counts first denials by what may explain them. Its buckets are a
@@ -264,13 +264,13 @@ const (
 	denialPlace
 )
 
-func denialOf(f *facts) (key, sum, bool) {
+func denialOf(f *facts) (cell, bool) {
 	if !f.denied() {
-		return key{}, sum{}, false
+		return cell{}, false
 	}
 	v := &f.ints
-	return key{
+	return cell{key{
 		int32(v[colPayer]), int32(v[colFirstDecided]), int32(v[colCode]), int32(f.carc),
 		int32(f.rarc), int32(v[colLocation]), int32(v[colModifiers]), int32(v[colPlace]),
-	}, sum{1}, true
+	}, sum{1}}, true
 }

@@ -2,7 +2,10 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -93,30 +96,68 @@ func doSomething(r *rapid.T, tenant *Tenant, step int) {
 	}
 }
 
-func sameFromRollupsAndClaims(r *rapid.T, tenant *Tenant) {
+// answers are what all readers say as of a day.
+type answers struct {
+	Decisions *upstream.Decisions
+	Windows   []upstream.NodeWindow
+	Waits     *upstream.Waits
+	Amounts   []*upstream.Amounts // of several numbers of weeks
+	Denials   map[string]*upstream.Denials
+}
+
+var (
+	someWeeks  = []int{1, 5, 39}
+	somePayers = []string{"Aetna", "Cigna", "Medicare", "nobody"}
+)
+
+func readAll(t rapid.TB, tenant *Tenant, asOf upstream.Day, from From) (a answers) {
+	t.Helper()
 	ctx := context.Background()
+	var err, errs error
+	a.Decisions, err = tenant.Decisions(ctx, asOf, from)
+	errs = errors.Join(errs, err)
+	a.Windows, err = tenant.SubmittedWindows(ctx, asOf-60, asOf-14, asOf, from)
+	errs = errors.Join(errs, err)
+	a.Waits, err = tenant.Waits(ctx, asOf, from)
+	errs = errors.Join(errs, err)
+	for _, weeks := range someWeeks {
+		amounts, err := tenant.Amounts(ctx, asOf, weeks, from)
+		errs = errors.Join(errs, err)
+		a.Amounts = append(a.Amounts, amounts)
+	}
+	a.Denials = map[string]*upstream.Denials{}
+	for _, payer := range somePayers {
+		a.Denials[payer], err = tenant.Denials(ctx, payer, asOf-40, asOf, from)
+		errs = errors.Join(errs, err)
+	}
+	if errs != nil {
+		t.Fatal(errs)
+	}
+	return a
+}
+
+func sameFromRollupsAndClaims(r *rapid.T, tenant *Tenant) {
 	asOf := upstream.Day(20_000 + rapid.IntRange(-5, 200).Draw(r, "as of"))
-	fast, err := tenant.Decisions(ctx, asOf, FromRollups)
-	if err != nil {
-		r.Fatal(err)
+	fast := readAll(r, tenant, asOf, FromRollups)
+	if diff := cmp.Diff(readAll(r, tenant, asOf, FromClaims), fast); diff != "" {
+		r.Fatalf("as of %s: claims -, rollups +\n%s", asOf, diff)
 	}
-	slow, err := tenant.Decisions(ctx, asOf, FromClaims)
-	if err != nil {
-		r.Fatal(err)
+	claims := slices.Collect(maps.Values(stored(r, tenant)))
+	if diff := cmp.Diff(naiveDecisions(claims, asOf), flat(fast.Decisions)); diff != "" {
+		r.Fatalf("decisions as of %s: by definition -, read +\n%s", asOf, diff)
 	}
-	if diff := cmp.Diff(slow, fast); diff != "" {
-		r.Fatalf("decisions until %s: claims -, rollups +\n%s", asOf, diff)
+	if diff := cmp.Diff(naiveWaits(claims, asOf), fast.Waits); diff != "" {
+		r.Fatalf("waits as of %s: by definition -, read +\n%s", asOf, diff)
 	}
-	windowFast, err := tenant.SubmittedWindows(ctx, asOf-60, asOf-14, asOf, FromRollups)
-	if err != nil {
-		r.Fatal(err)
+	for i, weeks := range someWeeks {
+		if diff := cmp.Diff(naiveAmounts(claims, asOf, weeks), fast.Amounts[i]); diff != "" {
+			r.Fatalf("amounts of %d weeks as of %s: by definition -, read +\n%s", weeks, asOf, diff)
+		}
 	}
-	windowSlow, err := tenant.SubmittedWindows(ctx, asOf-60, asOf-14, asOf, FromClaims)
-	if err != nil {
-		r.Fatal(err)
-	}
-	if diff := cmp.Diff(windowSlow, windowFast); diff != "" {
-		r.Fatalf("windows as of %s: claims -, rollups +\n%s", asOf, diff)
+	for _, payer := range somePayers {
+		if diff := cmp.Diff(naiveDenials(claims, payer, asOf-40, asOf), spelled(fast.Denials[payer]), cmp.AllowUnexported(denial{})); diff != "" {
+			r.Fatalf("denials of %s as of %s: by definition -, read +\n%s", payer, asOf, diff)
+		}
 	}
 }
 

@@ -1,9 +1,6 @@
 package store
 
-import (
-	"cmp"
-	"slices"
-)
+import "cmp"
 
 // A rollup counts claims by a key: a cell is a key and the sums of the claims
 // that have it. Each transaction that changes claims appends, for each kind of
@@ -31,7 +28,7 @@ type kind struct {
 	name         string
 	fields, sums int // of key and sum that are used
 	// of returns what a claim adds, and whether it adds anything.
-	of func(f *facts) (key, sum, bool)
+	of func(f *facts) (cell, bool)
 	// A bucket is all keys with the same part and period: key[0] is the part, if
 	// there is one, and the field after it >> shift is the period.
 	parted bool
@@ -75,52 +72,19 @@ func (s *sum) add(o *sum) {
 }
 
 // deltas collects the signed changes of one transaction, by position in kinds.
-// It is reused: maps that have grown once need not grow again.
-type deltas [len(kinds)]map[key]sum
+type deltas [len(kinds)]tally
 
-func newDeltas() *deltas {
-	d := &deltas{}
+func (d *deltas) reset() {
 	for i := range d {
-		d[i] = map[key]sum{}
-	}
-	return d
-}
-
-func (d *deltas) clear() {
-	for _, m := range d {
-		clear(m)
+		d[i].reset()
 	}
 }
 
 // add counts a claim in every kind, or takes it away where sign is -1.
 func (d *deltas) add(f *facts, sign int64) {
 	for i, k := range kinds {
-		k.addTo(d[i], f, sign)
+		d[i].add(k, f, sign)
 	}
-}
-
-func (k *kind) addTo(m map[key]sum, f *facts, sign int64) {
-	c, s, ok := k.of(f)
-	if !ok {
-		return
-	}
-	total := m[c]
-	for i := range total {
-		total[i] += sign * s[i]
-	}
-	m[c] = total
-}
-
-// sorted returns the cells of a map in order, without those that came to nothing.
-func sorted(m map[key]sum) []cell {
-	out := make([]cell, 0, len(m))
-	for k, s := range m {
-		if s != (sum{}) {
-			out = append(out, cell{k, s})
-		}
-	}
-	slices.SortFunc(out, func(a, b cell) int { return a.key.compare(&b.key) })
-	return out
 }
 
 // combine merges sorted lists into one: it sums the cells of one key and drops

@@ -97,18 +97,19 @@ func (t *Tenant) cellsFromClaims(x tx, k *kind) ([]cell, int64, error) {
 	if err := l.loadDerived(x); err != nil {
 		return nil, 0, err
 	}
-	sums, claims := map[key]sum{}, int64(0)
+	var sums tally
+	claims := int64(0)
 	var c claimRow
 	err := x.query(selectClaimSQL, []any{t.id}, func(r row) error {
 		claims++
 		c.scanInts(r)
 		f, err := l.facts(x, &c)
 		if err == nil {
-			k.addTo(sums, &f, +1)
+			sums.add(k, &f, +1)
 		}
 		return err
 	})
-	return sorted(sums), claims, err
+	return sums.cells(), claims, err
 }
 
 // RebuildRollup makes the rollups again from the raw claims, in one transaction.

@@ -195,7 +195,7 @@ func (w *writer) commit(inserted int64) error {
 		return nil
 	}
 	for i, k := range kinds {
-		cells := sorted(w.deltas[i])
+		cells := w.deltas[i].cells()
 		if len(cells) == 0 {
 			continue
 		}
@@ -212,7 +212,7 @@ func (w *writer) commit(inserted int64) error {
 // DeleteClaims removes claims by claim id, all lines of each, and returns how
 // many lines there were. Retention and the removal of a wrong upload need it.
 func (t *Tenant) DeleteClaims(ctx context.Context, claimIDs []string) (int64, error) {
-	w := &writer{tenant: t, terms: newTerms(t.id), deltas: newDeltas()}
+	w := &writer{tenant: t, terms: newTerms(t.id), deltas: &deltas{}}
 	err := t.s.write(ctx, t.id, func(x tx) error {
 		w.t = x
 		for _, id := range claimIDs {
