@@ -3,7 +3,9 @@ package store
 import (
 	"cmp"
 	"context"
+	"errors"
 	"maps"
+	"math"
 	"runtime"
 	"slices"
 	"sync"
@@ -19,224 +21,121 @@ func (t *Tenant) Amounts(ctx context.Context, until upstream.Day, weeks int, fro
 			return nil, err
 		}
 	}
-	last := weekOf(int64(until)+1) - 1
-	first := last - int64(max(weeks, 0)) + 1
-	out := &upstream.Amounts{First: mondayOf(first), Weeks: max(weeks, 0)}
+	weeks = max(weeks, 0)
+	first := weekOf(int64(until)+1) - int64(weeks)
+	out := &upstream.Amounts{First: mondayOf(first), Weeks: weeks}
 	err := t.s.read(ctx, func(x tx) error {
-		lists, err := t.amountLists(x, first, last, from)
-		if err != nil {
+		r := amountsReader{first: first, weeks: int32(weeks), turn: make(chan struct{}, runtime.GOMAXPROCS(0))}
+		if err := r.loadTexts(x, newTerms(t.id)); err != nil {
 			return err
 		}
-		m := amountsMerger{first: first, last: last, lists: lists}
-		m.merge()
-		out.Keys, err = m.name(x, newTerms(t.id))
-		return err
+		err := r.read(t, x, from)
+		out.Keys = r.keys()
+		return errors.Join(err, r.failed)
 	})
 	return out, err
 }
 
-// amountList is a list of cells in the form in which lists are merged: keys in
-// order, each with its prices in order.
-type amountList struct {
-	keys   []amountKey
-	prices []amountPrice
-}
-
-type amountKey struct {
-	key key // its fields up to amountCents are set, but not the period
-	end int // of its prices; they begin where those of the key before end
-}
-
-// amountPrice are the lines that were paid one price, by week of a period.
-type amountPrice struct {
-	cents, period int32
-	lines         [amountWeeks]int32
-}
-
-func (a *amountList) add(c *cell, from int) {
-	if from < amountCents {
-		k := c.key
-		k[amountPeriod], k[amountCents] = 0, 0
-		a.keys = append(a.keys, amountKey{key: k})
-	}
-	p := amountPrice{cents: c.key[amountCents], period: c.key[amountPeriod]}
-	for w := range p.lines {
-		p.lines[w] = int32(c.sum[w])
-	}
-	a.prices = append(a.prices, p)
-	a.keys[len(a.keys)-1].end = len(a.prices)
-}
-
-// amountLists reads the lists of the periods of a range of weeks, in order, and
-// one list for each period of what is not folded yet. Blobs are decoded on all
+// amountsReader merges the periods of each payer, payers side by side on all
 // cores while the next ones are read.
-func (t *Tenant) amountLists(x tx, first, last int64, from From) ([]amountList, error) {
-	periods := span{0, first >> amountWeekBits, last >> amountWeekBits}
-	if last < first {
-		return nil, nil
-	}
-	lists := make([]amountList, periods.last-periods.first+1)
-	errs := make([]error, len(lists))
-	turn := make(chan struct{}, runtime.GOMAXPROCS(0))
-	var wg sync.WaitGroup
-	var waiting []cell
-	var err error
-	if from == FromClaims {
-		waiting, _, err = t.cellsFromClaims(x, amountKind)
-	} else {
-		err = t.blobs(x, amountKind, periods, func(at bucket, b []byte) error {
-			i, b := at.period-periods.first, slices.Clone(b)
-			turn <- struct{}{}
-			wg.Go(func() {
-				errs[i] = lists[i].decode(at, b)
-				<-turn
-			})
-			return nil
-		})
-		if err == nil {
-			waiting, _, _, err = t.segments(x, amountKind, 1<<30)
-		}
-	}
-	wg.Wait()
-	for _, e := range errs {
-		err = cmp.Or(err, e)
-	}
-	for i := range waiting {
-		c := &waiting[i]
-		if period := int64(c.key[amountPeriod]); period < periods.first || period > periods.last {
-			continue
-		}
-		from := 0
-		for i > 0 && c.key[from] == waiting[i-1].key[from] {
-			from++
-		}
-		if from == amountPeriod {
-			lists = append(lists, amountList{})
-		}
-		lists[len(lists)-1].add(c, from)
-	}
-	return lists, err
+type amountsReader struct {
+	first int64 // week
+	weeks int32
+	texts [len(amountTerms)]termTexts
+
+	turn   chan struct{}
+	wg     sync.WaitGroup
+	mu     sync.Mutex
+	payers []payerAmounts
+	failed error
 }
 
-func (a *amountList) decode(at bucket, b []byte) error {
-	const perPrice = 6 // bytes, at least
-	a.prices = make([]amountPrice, 0, len(b)/perPrice)
-	a.keys = make([]amountKey, 0, len(b)/perPrice/8)
-	return amountKind.decode(b, &at, a.add)
+// payerAmounts are the prices of a payer, to be merged, and then its keys.
+type payerAmounts struct {
+	term    int32
+	periods []int64
+	blobs   [][]byte
+	keys    []upstream.AmountKey
 }
 
-// amountsMerger merges lists into atoms.
-type amountsMerger struct {
-	first, last int64 // weeks
-	lists       []amountList
-
-	keys   []amountKey // end counts atoms
-	atoms  []upstream.Atom
-	prices []amountPrice // of one key
-}
-
-func (m *amountsMerger) merge() {
-	prices := 0
-	for _, l := range m.lists {
-		prices += len(l.prices)
+// read reads the blobs of payer after payer.
+func (r *amountsReader) read(t *Tenant, x tx, from From) error {
+	if r.weeks == 0 {
+		return nil
 	}
-	m.atoms = make([]upstream.Atom, 0, prices*2)
-	heads := make([]int, len(m.lists)) // the next key of each list
-	for {
-		var next *key
-		for i, h := range heads {
-			if l := &m.lists[i]; h < len(l.keys) && (next == nil || l.keys[h].key.compare(next) < 0) {
-				next = &l.keys[h].key
-			}
+	s := span{math.MinInt64, math.MaxInt64, r.first >> amountWeekBits, (r.first + int64(r.weeks) - 1) >> amountWeekBits}
+	var p payerAmounts
+	err := t.buckets(x, amountKind, s, from, func(at bucket, blob []byte, waiting []cell) error {
+		if int64(p.term) != at.part {
+			r.start(p)
+			p = payerAmounts{term: int32(at.part)}
 		}
-		if next == nil {
-			return
-		}
-		m.prices = m.prices[:0]
-		for i, h := range heads {
-			if l := &m.lists[i]; h < len(l.keys) && l.keys[h].key == *next {
-				start := 0
-				if h > 0 {
-					start = l.keys[h-1].end
-				}
-				m.prices = append(m.prices, l.prices[start:l.keys[h].end]...)
-				heads[i]++
-			}
-		}
-		m.emit()
-		if n := len(m.keys); len(m.atoms) > 0 && (n == 0 || len(m.atoms) > m.keys[n-1].end) {
-			m.keys = append(m.keys, amountKey{*next, len(m.atoms)})
-		}
-	}
-}
-
-// emit appends the atoms of one key.
-func (m *amountsMerger) emit() {
-	slices.SortFunc(m.prices, func(a, b amountPrice) int {
-		return cmp.Or(cmp.Compare(a.cents, b.cents), cmp.Compare(a.period, b.period))
-	})
-	for i := range m.prices {
-		p := &m.prices[i]
-		if i+1 < len(m.prices) && m.prices[i+1].cents == p.cents && m.prices[i+1].period == p.period {
-			for w, n := range p.lines { // a change that is not folded yet
-				m.prices[i+1].lines[w] += n
-			}
-			continue
-		}
-		for w, n := range p.lines {
-			week := int64(p.period)<<amountWeekBits + int64(w)
-			if n != 0 && week >= m.first && week <= m.last {
-				m.atoms = append(m.atoms, upstream.Atom{Cents: upstream.Money(p.cents), Week: int32(week - m.first), Lines: n})
-			}
-		}
-	}
-}
-
-// amountTerms are the kinds of the terms in a key, from amountPayer on.
-var amountTerms = [...]termKind{kindPayer, kindCode, kindModifiers, kindPlace, kindLocation}
-
-// name puts the texts to the keys and sorts by them.
-func (m *amountsMerger) name(x tx, l *terms) ([]upstream.AmountKey, error) {
-	if len(m.keys) == 0 {
-		return nil, nil
-	}
-	var texts [len(amountTerms)]map[int32]string
-	ranked := make([]cell, len(m.keys))
-	for f, kind := range amountTerms {
-		texts[f] = map[int32]string{0: ""}
-		for i := range m.keys {
-			id := m.keys[i].key[amountPayer+f]
-			if _, ok := texts[f][id]; ok {
-				continue
-			}
-			text, err := l.value(x, kind, int64(id))
+		if len(waiting) > 0 {
+			cells, err := amountKind.together(at, blob, waiting)
 			if err != nil {
-				return nil, err
+				return err
 			}
-			texts[f][id] = text
+			blob = amountKind.encode(cells)
 		}
-		ranks := map[int32]int32{}
-		for _, id := range slices.SortedFunc(maps.Keys(texts[f]), func(a, b int32) int { return cmp.Compare(texts[f][a], texts[f][b]) }) {
-			ranks[id] = int32(len(ranks))
-		}
-		for i := range m.keys {
-			ranked[i].key[f] = ranks[m.keys[i].key[amountPayer+f]]
-			ranked[i].sum[0] = int64(i) + 1 // an empty cell would be dropped
-		}
-	}
-	var order tally
-	out := make([]upstream.AmountKey, 0, len(m.keys))
-	for _, c := range order.sorted(ranked) {
-		i := c.sum[0] - 1
-		k, start := m.keys[i], 0
-		if i > 0 {
-			start = m.keys[i-1].end
-		}
-		out = append(out, upstream.AmountKey{
-			Payer: texts[0][k.key[amountPayer]], CPT: texts[1][k.key[amountCode]], Modifiers: texts[2][k.key[amountModifiers]],
-			Place: texts[3][k.key[amountPlace]], Location: texts[4][k.key[amountLocation]],
-			Atoms: m.atoms[start:k.end:k.end],
-		})
-	}
-	return out, nil
+		p.periods, p.blobs = append(p.periods, at.period), append(p.blobs, slices.Clone(blob))
+		return nil
+	})
+	r.start(p)
+	r.wg.Wait()
+	return err
 }
+
+// start merges a payer on another core.
+func (r *amountsReader) start(p payerAmounts) {
+	if len(p.blobs) == 0 {
+		return
+	}
+	r.turn <- struct{}{}
+	r.wg.Go(func() {
+		err := r.merge(&p)
+		p.blobs = nil
+		r.mu.Lock()
+		r.payers, r.failed = append(r.payers, p), cmp.Or(r.failed, err)
+		r.mu.Unlock()
+		<-r.turn
+	})
+}
+
+// keys returns the keys of all payers in order.
+func (r *amountsReader) keys() (out []upstream.AmountKey) {
+	slices.SortFunc(r.payers, func(a, b payerAmounts) int { return r.texts[0].compare(a.term, b.term) })
+	for i := range r.payers {
+		out = append(out, r.payers[i].keys...)
+	}
+	return out
+}
+
+// amountTerms are the fields of an amount's key that are terms.
+var amountTerms = [...]struct {
+	field int
+	kind  termKind
+}{
+	{amountPayer, kindPayer}, {amountCode, kindCode}, {amountModifiers, kindModifiers}, {amountPlace, kindPlace}, {amountLocation, kindLocation},
+}
+
+// termTexts are all terms of a kind, with their rank among the others.
+type termTexts struct {
+	text map[int64]string
+	rank map[int64]int32
+}
+
+func (r *amountsReader) loadTexts(x tx, l *terms) error {
+	for i, t := range amountTerms {
+		if err := l.loadAll(x, t.kind); err != nil {
+			return err
+		}
+		texts := termTexts{l.values[t.kind], map[int64]int32{}}
+		for _, id := range slices.SortedFunc(maps.Keys(texts.text), func(a, b int64) int { return cmp.Compare(texts.text[a], texts.text[b]) }) {
+			texts.rank[id] = int32(len(texts.rank)) + 1 // zero is for no term, which comes first
+		}
+		r.texts[i] = texts
+	}
+	return nil
+}
+
+func (t *termTexts) compare(a, b int32) int { return int(t.rank[int64(a)] - t.rank[int64(b)]) }

@@ -92,7 +92,10 @@ func BenchmarkReaders(b *testing.B) {
 		"decisions": func() error { _, err := tenant.Decisions(b.Context(), until, FromRollups); return err },
 		"waits":     func() error { _, err := tenant.Waits(b.Context(), until, FromRollups); return err },
 		"amounts":   func() error { _, err := tenant.Amounts(b.Context(), until, 39, FromRollups); return err },
-		"denials":   func() error { _, err := tenant.Denials(b.Context(), "Medicare", until-364, until, FromRollups); return err },
+		"denials": func() error {
+			_, err := tenant.Denials(b.Context(), "Medicare", until-364, until, FromRollups)
+			return err
+		},
 	} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()

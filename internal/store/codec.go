@@ -36,97 +36,95 @@ func (k *kind) encode(cells []cell) []byte {
 	return b
 }
 
-// decode calls each with every cell of a list and with the first field that
-// differs from the cell before; the cell is overwritten by the next one. It
-// refuses a list that is out of order, and cells that don't belong into the
-// bucket, if one is given.
-func (k *kind) decode(b []byte, at *bucket, each func(c *cell, from int)) error {
-	if len(b) < 2 || b[0] != rollupFormat || b[1] != byte(k.id) {
+// cellReader reads a list of cells one after the other.
+type cellReader struct {
+	cell
+	from int // the first field that differs from the cell before
+
+	k   *kind
+	b   []byte
+	pos int
+	at  *bucket // all cells belong into it, if it is given
+	bad bool
+}
+
+func (k *kind) reader(b []byte, at *bucket) cellReader {
+	bad := len(b) < 2 || b[0] != rollupFormat || b[1] != byte(k.id)
+	return cellReader{k: k, b: b, at: at, bad: bad, pos: 2}
+}
+
+// next reads the next cell. After the last one, and before a cell that can't be
+// read, is out of order or belongs into another bucket, it returns false; bad
+// tells them apart.
+func (r *cellReader) next() bool {
+	if r.bad || r.pos >= len(r.b) {
+		return false
+	}
+	b, pos, first := r.b, r.pos, r.pos == 2
+	from := int(b[pos])
+	if from >= r.k.fields || first && from != 0 {
+		r.bad = true
+		return false
+	}
+	step, pos := uvarint(b, pos+1)
+	if next := int64(r.key[from]) + int64(uint32(step)); !first && (step == 0 || next > math.MaxInt32) {
+		r.bad = true
+		return false
+	}
+	r.from = from
+	r.key[from] += int32(step)
+	wide := step
+	for i := from + 1; i < r.k.fields; i++ {
+		v := uint64(0)
+		if pos < len(b) && b[pos] < 0x80 { // most are one byte
+			v, pos = uint64(b[pos]), pos+1
+		} else {
+			v, pos = uvarint(b, pos)
+		}
+		r.key[i] = int32(v)
+		wide |= v
+	}
+	for i := range r.k.sums {
+		u := uint64(0)
+		if pos < len(b) && b[pos] < 0x80 {
+			u, pos = uint64(b[pos]), pos+1
+		} else {
+			u, pos = uvarint(b, pos)
+		}
+		r.sum[i] = int64(u>>1) ^ -int64(u&1)
+	}
+	r.pos = pos
+	r.bad = pos > len(b) || wide>>32 != 0 || from < bucketFields && r.at != nil && r.k.bucket(&r.key) != *r.at
+	return !r.bad
+}
+
+// err tells whether the list has been read to its end.
+func (r *cellReader) err() error {
+	if r.bad {
 		return errRollupFormat
-	}
-	d := blob{b: b[2:]}
-	var c cell
-	placed := 1 // the first field that no bucket depends on
-	if k.parted {
-		placed = 2
-	}
-	for first := true; len(d.b) > 0; first = false {
-		from := int(d.byte())
-		if from >= k.fields || first && from != 0 {
-			return errRollupFormat
-		}
-		next := int64(c.key[from]) + int64(d.field())
-		switch {
-		case first:
-			next = int64(int32(next))
-		case next == int64(c.key[from]) || next > math.MaxInt32:
-			return errRollupFormat
-		}
-		c.key[from] = int32(next)
-		for i := from + 1; i < k.fields; i++ {
-			c.key[i] = int32(d.field())
-		}
-		for i := range k.sums {
-			c.sum[i] = d.varint()
-		}
-		if d.bad || from < placed && at != nil && k.bucket(&c.key) != *at {
-			return errRollupFormat
-		}
-		each(&c, from)
 	}
 	return nil
 }
 
-// decodeAll returns the cells of a segment.
-func (k *kind) decodeAll(b []byte) ([]cell, error) {
+// decode returns the cells of a list.
+func (k *kind) decode(b []byte, at *bucket) ([]cell, error) {
 	out := make([]cell, 0, len(b)/(3+k.sums))
-	err := k.decode(b, nil, func(c *cell, _ int) { out = append(out, *c) })
-	return out, err
+	r := k.reader(b, at)
+	for r.next() {
+		out = append(out, r.cell)
+	}
+	return out, r.err()
 }
 
 var errRollupFormat = upstream.Errorf(upstream.Corrupt, "a rollup can't be read; `upstream rollup rebuild` makes the rollups again from the claims")
 
-// blob reads the parts of an encoded rollup; bad stays set after a short read.
-type blob struct {
-	b   []byte
-	bad bool
-}
-
-func (d *blob) byte() byte {
-	if len(d.b) == 0 {
-		d.bad = true
-		return 0
+// uvarint reads a number and returns where the next one begins: beyond the end
+// after a short read.
+func uvarint(b []byte, pos int) (uint64, int) {
+	if pos < len(b) {
+		if v, n := binary.Uvarint(b[pos:]); n > 0 {
+			return v, pos + n
+		}
 	}
-	v := d.b[0]
-	d.b = d.b[1:]
-	return v
-}
-
-func (d *blob) uvarint() uint64 {
-	if len(d.b) > 0 && d.b[0] < 0x80 { // most are one byte
-		v := d.b[0]
-		d.b = d.b[1:]
-		return uint64(v)
-	}
-	v, n := binary.Uvarint(d.b)
-	if n <= 0 {
-		d.bad, d.b = true, nil
-		return 0
-	}
-	d.b = d.b[n:]
-	return v
-}
-
-func (d *blob) varint() int64 {
-	u := d.uvarint()
-	return int64(u>>1) ^ -int64(u&1)
-}
-
-// field reads 32 bits.
-func (d *blob) field() uint32 {
-	u := d.uvarint()
-	if u > math.MaxUint32 {
-		d.bad = true
-	}
-	return uint32(u)
+	return 0, len(b) + 1
 }

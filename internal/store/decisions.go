@@ -40,7 +40,7 @@ func (t *Tenant) Decisions(ctx context.Context, until upstream.Day, from From) (
 		}
 		// The arrays count back from until: bring it near to the data.
 		b.until = min(b.until, last)
-		blobs := span{0, int64((b.until - maxDecisionDays) >> periodBits), int64(b.until >> periodBits)}
+		blobs := periods(int64((b.until-maxDecisionDays)>>periodBits), int64(b.until>>periodBits))
 		if err := t.cells(x, seriesKind, blobs, from, b.add); err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"math/bits"
 	"slices"
 
 	"upstream"
@@ -23,7 +24,7 @@ func (t *Tenant) Denials(ctx context.Context, payer string, first, last upstream
 			return err
 		}
 		b := denialsBuilder{payer: int32(id), first: int32(first), last: int32(last)}
-		if err := t.cells(x, denialKind, span{id, int64(first) >> periodBits, int64(last) >> periodBits}, from, b.add); err != nil {
+		if err := t.cells(x, denialKind, span{id, id, int64(first) >> periodBits, int64(last) >> periodBits}, from, b.add); err != nil {
 			return err
 		}
 		out, err = b.build(x, l)
@@ -35,18 +36,25 @@ func (t *Tenant) Denials(ctx context.Context, payer string, first, last upstream
 // denialsBuilder collects the cells of a payer and range of days.
 type denialsBuilder struct {
 	payer, first, last int32
-	cells              []cell
-	mixed              bool // a cell came out of order
+	cells              []upstream.DenialCell // in order; their values are terms until build
 }
 
 func (b *denialsBuilder) add(c *cell) {
 	if c.key[denialPayer] != b.payer || c.key[denialDay] < b.first || c.key[denialDay] > b.last {
 		return
 	}
-	if n := len(b.cells); n > 0 && b.cells[n-1].key.compare(&c.key) >= 0 {
-		b.mixed = true
+	d := upstream.DenialCell{Day: upstream.Day(c.key[denialDay]), Count: int32(c.sum[0])}
+	for i := range d.Value {
+		d.Value[i] = c.key[denialFields[i].field]
 	}
-	b.cells = append(b.cells, *c)
+	b.cells = append(b.cells, d)
+}
+
+func compareDenials(a, b upstream.DenialCell) int {
+	if a.Day != b.Day {
+		return int(a.Day - b.Day)
+	}
+	return slices.Compare(a.Value[:], b.Value[:])
 }
 
 // denialFields tell which field of the key a dimension comes from, and what kind
@@ -65,15 +73,7 @@ var denialFields = [upstream.Dimensions]struct {
 }
 
 func (b *denialsBuilder) build(x tx, l *terms) (*upstream.Denials, error) {
-	if b.mixed {
-		var sums tally
-		b.cells = sums.sorted(b.cells)
-	}
-	out := &upstream.Denials{Cells: make([]upstream.DenialCell, len(b.cells))}
-	for i := range b.cells {
-		out.Cells[i].Day = upstream.Day(b.cells[i].key[denialDay])
-		out.Cells[i].Count = int32(b.cells[i].sum[0])
-	}
+	out := &upstream.Denials{Cells: b.cells}
 	for d := range upstream.Dimensions {
 		values, places, err := b.values(x, l, d)
 		if err != nil {
@@ -81,26 +81,19 @@ func (b *denialsBuilder) build(x tx, l *terms) (*upstream.Denials, error) {
 		}
 		out.Values[d] = values
 		for i := range b.cells {
-			out.Cells[i].Value[d] = places[b.cells[i].key[denialFields[d].field]]
+			v := &b.cells[i].Value[d]
+			*v = places[*v]
 		}
 	}
-	for rest := out.Cells; len(rest) > 0; { // the days are in order
-		n := slices.IndexFunc(rest, func(c upstream.DenialCell) bool { return c.Day != rest[0].Day })
-		if n < 0 {
-			n = len(rest)
-		}
-		slices.SortFunc(rest[:n], func(a, b upstream.DenialCell) int { return slices.Compare(a.Value[:], b.Value[:]) })
-		rest = rest[n:]
-	}
+	sortDays(out)
 	return out, nil
 }
 
 // values returns what a dimension's terms stand for, sorted, and by term the
 // place of its text in them.
 func (b *denialsBuilder) values(x tx, l *terms, d upstream.Dimension) (values []string, places []int32, err error) {
-	from := denialFields[d]
 	for i := range b.cells {
-		term := int(b.cells[i].key[from.field])
+		term := int(b.cells[i].Value[d])
 		for term >= len(places) {
 			places = append(places, make([]int32, max(term+1-len(places), 64))...)
 		}
@@ -113,7 +106,7 @@ func (b *denialsBuilder) values(x tx, l *terms, d upstream.Dimension) (values []
 		}
 		text := ""
 		if term != 0 {
-			if text, err = l.value(x, from.kind, int64(term)); err != nil {
+			if text, err = l.value(x, denialFields[d].kind, int64(term)); err != nil {
 				return nil, nil, err
 			}
 		}
@@ -130,4 +123,41 @@ func (b *denialsBuilder) values(x tx, l *terms, d upstream.Dimension) (values []
 		places[term] = int32(place)
 	}
 	return values, places, nil
+}
+
+// sortDays sorts the cells of each day by their values. The days are in order.
+func sortDays(d *upstream.Denials) {
+	var width [upstream.Dimensions]int
+	bitsOfAll := 0
+	for i, values := range d.Values {
+		width[i] = bits.Len(uint(len(values)))
+		bitsOfAll += width[i]
+	}
+	var order []uint64
+	var day []upstream.DenialCell
+	for rest := d.Cells; len(rest) > 0; rest = rest[len(day):] {
+		n := 1
+		for n < len(rest) && rest[n].Day == rest[0].Day {
+			n++
+		}
+		place := bits.Len(uint(n))
+		if bitsOfAll+place > 64 {
+			slices.SortFunc(rest[:n], compareDenials)
+			day = rest[:n]
+			continue
+		}
+		// Words are sorted several times as fast as cells.
+		day, order = append(day[:0], rest[:n]...), order[:0]
+		for i := range day {
+			word := uint64(0)
+			for k, v := range day[i].Value {
+				word = word<<width[k] | uint64(v)
+			}
+			order = append(order, word<<place|uint64(i))
+		}
+		slices.Sort(order)
+		for i, word := range order {
+			rest[i] = day[word&(1<<place-1)]
+		}
+	}
 }

@@ -1,9 +1,6 @@
 package store
 
-import (
-	"context"
-	"slices"
-)
+import "context"
 
 const (
 	// foldAfter is how many segments of a kind pile up before they are folded.
@@ -50,21 +47,19 @@ func (t *Tenant) foldKind(x tx, k *kind) (int, error) {
 func (t *Tenant) foldCells(x tx, k *kind, cells []cell) error {
 	for len(cells) > 0 {
 		at := k.bucket(&cells[0].key)
-		n := slices.IndexFunc(cells, func(c cell) bool { return k.bucket(&c.key) != at })
-		if n < 0 {
-			n = len(cells)
-		}
-		var folded []cell
-		err := t.blobs(x, k, span{at.part, at.period, at.period}, func(at bucket, b []byte) error {
-			return k.decode(b, &at, func(c *cell, _ int) { folded = append(folded, *c) })
-		})
+		var own, folded []cell
+		own, cells = k.cutBucket(cells, at)
+		err := x.query("SELECT cells FROM rollup WHERE customer_id = $1 AND kind = $2 AND part = $3 AND period = $4",
+			[]any{t.id, k.id, at.part, at.period}, func(r row) (err error) {
+				folded, err = k.decode(r.bytes(0), &at)
+				return err
+			})
 		if err != nil {
 			return err
 		}
-		if err := t.putBlob(x, k, at, combineTwo(folded, cells[:n])); err != nil {
+		if err := t.putBlob(x, k, at, combineTwo(folded, own)); err != nil {
 			return err
 		}
-		cells = cells[n:]
 	}
 	return nil
 }

@@ -192,13 +192,14 @@ func aftermathOf(f *facts) (cell, bool) {
 }
 
 // amountKind counts the lines that a first decision paid by what they allowed
-// per unit. Its buckets are periods of four weeks, its sums the lines of each.
-var amountKind = &kind{id: 5, name: "amounts", fields: 7, sums: amountWeeks, of: amountOf}
+// per unit. Its buckets are a payer's periods of four weeks, its sums the lines
+// of each week.
+var amountKind = &kind{id: 5, name: "amounts", fields: 7, sums: amountWeeks, of: amountOf, parted: true}
 
 // Fields of amountKind. Weeks count from the Monday before 1970.
 const (
-	amountPeriod = iota
-	amountPayer
+	amountPayer = iota
+	amountPeriod
 	amountCode
 	amountModifiers
 	amountPlace
@@ -240,7 +241,7 @@ func amountOf(f *facts) (cell, bool) {
 	}
 	week := weekOf(v[colFirstDecided])
 	k := key{
-		int32(week >> amountWeekBits), int32(v[colPayer]), int32(v[colCode]), int32(v[colModifiers]),
+		int32(v[colPayer]), int32(week >> amountWeekBits), int32(v[colCode]), int32(v[colModifiers]),
 		int32(v[colPlace]), int32(v[colLocation]), int32(cents),
 	}
 	var s sum

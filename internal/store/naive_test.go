@@ -119,7 +119,9 @@ func naiveAmounts(claims []upstream.Claim, until upstream.Day, weeks int) *upstr
 		for a, n := range keys[k] {
 			key.Atoms = append(key.Atoms, upstream.Atom{Cents: a.cents, Week: a.week, Lines: n})
 		}
-		slices.SortFunc(key.Atoms, func(a, b upstream.Atom) int { return cmp.Or(cmp.Compare(a.Cents, b.Cents), cmp.Compare(a.Week, b.Week)) })
+		slices.SortFunc(key.Atoms, func(a, b upstream.Atom) int {
+			return cmp.Or(cmp.Compare(a.Cents, b.Cents), cmp.Compare(a.Week, b.Week))
+		})
 		out.Keys = append(out.Keys, key)
 	}
 	return out

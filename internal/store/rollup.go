@@ -1,6 +1,9 @@
 package store
 
-import "cmp"
+import (
+	"cmp"
+	"math"
+)
 
 // A rollup counts claims by a key: a cell is a key and the sums of the claims
 // that have it. Each transaction that changes claims appends, for each kind of
@@ -46,8 +49,14 @@ type facts struct {
 // is written. A database with another one has its rollups made again.
 const rollupFormat = 2
 
-// bucket is where a folded cell is kept.
+// bucket is where a folded cell is kept; it depends on the first two fields.
 type bucket struct{ part, period int64 }
+
+const bucketFields = 2
+
+func (a bucket) compare(b bucket) int {
+	return cmp.Or(cmp.Compare(a.part, b.part), cmp.Compare(a.period, b.period))
+}
 
 func (k *kind) bucket(c *key) bucket {
 	if k.parted {
@@ -128,44 +137,108 @@ func (t *Tenant) segments(x tx, k *kind, limit int) (cells []cell, last int64, n
 		[]any{t.id, k.id, limit}, func(r row) error {
 			last = r.int(0)
 			n++
-			list, err := k.decodeAll(r.bytes(1))
+			list, err := k.decode(r.bytes(1), nil)
 			lists = append(lists, list)
 			return err
 		})
 	return combine(lists), last, n, err
 }
 
-// span are the blobs a reader wants: those of one part, whose periods are in range.
-type span struct{ part, first, last int64 }
+// span are buckets: those of some parts and some periods, first and last inclusive.
+type span struct{ firstPart, lastPart, first, last int64 }
 
-// blobs calls each with the folded blobs of a kind in order.
-func (t *Tenant) blobs(x tx, k *kind, s span, each func(b bucket, cells []byte) error) error {
-	return x.query("SELECT period, cells FROM rollup WHERE customer_id = $1 AND kind = $2 AND part = $3 AND period >= $4 AND period <= $5 ORDER BY period",
-		[]any{t.id, k.id, s.part, s.first, s.last}, func(r row) error {
-			return each(bucket{s.part, r.int(0)}, r.bytes(1))
-		})
+func periods(first, last int64) span { return span{0, 0, first, last} }
+
+func (s span) contains(at bucket) bool {
+	return at.part >= s.firstPart && at.part <= s.lastPart && at.period >= s.first && at.period <= s.last
 }
 
-// cells calls each with the cells of the blobs of s in order and then with all
-// that is not folded yet, in order too: a key may come a second time, with what
-// has changed, and a later cell need not be in s. From the raw claims they all
-// come in order.
-func (t *Tenant) cells(x tx, k *kind, s span, from From, each func(c *cell)) error {
-	var waiting []cell
-	var err error
+// buckets calls each with every bucket of s that holds something, in order: with
+// its blob, which is valid until the next call, and the cells that are not
+// folded into it yet. Either may be missing.
+func (t *Tenant) buckets(x tx, k *kind, s span, from From, each func(at bucket, blob []byte, waiting []cell) error) error {
 	if from == FromClaims {
-		waiting, _, err = t.cellsFromClaims(x, k)
-	} else {
-		err = t.blobs(x, k, s, func(at bucket, b []byte) error {
-			return k.decode(b, &at, func(c *cell, _ int) { each(c) })
-		})
+		cells, _, err := t.cellsFromClaims(x, k)
 		if err != nil {
 			return err
 		}
-		waiting, _, _, err = t.segments(x, k, 1<<30)
+		_, err = t.waitingBefore(k, cells, s, bucket{math.MaxInt64, 0}, each)
+		return err
 	}
-	for i := range waiting {
-		each(&waiting[i])
+	waiting, _, _, err := t.segments(x, k, math.MaxInt32)
+	if err != nil {
+		return err
 	}
+	err = x.query(`SELECT part, period, cells FROM rollup WHERE customer_id = $1 AND kind = $2
+			AND part >= $3 AND part <= $4 AND period >= $5 AND period <= $6 ORDER BY part, period`,
+		[]any{t.id, k.id, s.firstPart, s.lastPart, s.first, s.last}, func(r row) error {
+			at := bucket{r.int(0), r.int(1)}
+			if waiting, err = t.waitingBefore(k, waiting, s, at, each); err != nil {
+				return err
+			}
+			var own []cell
+			own, waiting = k.cutBucket(waiting, at)
+			return each(at, r.bytes(2), own)
+		})
+	if err != nil {
+		return err
+	}
+	_, err = t.waitingBefore(k, waiting, s, bucket{math.MaxInt64, 0}, each)
 	return err
+}
+
+// waitingBefore calls each with the buckets of s before end that have only
+// waiting cells, and returns the cells from end on.
+func (t *Tenant) waitingBefore(k *kind, waiting []cell, s span, end bucket, each func(bucket, []byte, []cell) error) ([]cell, error) {
+	for len(waiting) > 0 {
+		at := k.bucket(&waiting[0].key)
+		if at.compare(end) >= 0 {
+			break
+		}
+		var own []cell
+		own, waiting = k.cutBucket(waiting, at)
+		if s.contains(at) {
+			if err := each(at, nil, own); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return waiting, nil
+}
+
+// cutBucket cuts the cells of a bucket off the front of sorted cells.
+func (k *kind) cutBucket(cells []cell, at bucket) (own, rest []cell) {
+	n := 0
+	for n < len(cells) && k.bucket(&cells[n].key) == at {
+		n++
+	}
+	return cells[:n], cells[n:]
+}
+
+// cells calls each with the cells of the buckets of s in order; the cell is
+// overwritten by the next one.
+func (t *Tenant) cells(x tx, k *kind, s span, from From, each func(c *cell)) error {
+	return t.buckets(x, k, s, from, func(at bucket, blob []byte, waiting []cell) error {
+		if len(waiting) == 0 {
+			r := k.reader(blob, &at)
+			for r.next() {
+				each(&r.cell)
+			}
+			return r.err()
+		}
+		cells, err := k.together(at, blob, waiting)
+		for i := range cells {
+			each(&cells[i])
+		}
+		return err
+	})
+}
+
+// together returns all cells of a bucket.
+func (k *kind) together(at bucket, blob []byte, waiting []cell) ([]cell, error) {
+	if blob == nil {
+		return waiting, nil
+	}
+	folded, err := k.decode(blob, &at)
+	return combineTwo(folded, waiting), err
 }

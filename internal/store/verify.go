@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"math"
 )
 
 // RollupCheck tells how the rollups of a customer compare with its claims.
@@ -62,15 +63,10 @@ func (t *Tenant) VerifyRollup(ctx context.Context) (check RollupCheck, err error
 
 // storedCells returns all cells of a kind, folded or not.
 func (t *Tenant) storedCells(x tx, k *kind) ([]cell, error) {
-	var folded []cell
-	err := x.query("SELECT part, period, cells FROM rollup WHERE customer_id = $1 AND kind = $2 ORDER BY part, period", []any{t.id, k.id}, func(r row) error {
-		return k.decode(r.bytes(2), &bucket{r.int(0), r.int(1)}, func(c *cell, _ int) { folded = append(folded, *c) })
-	})
-	if err != nil {
-		return nil, err
-	}
-	waiting, _, _, err := t.segments(x, k, 1<<30)
-	return combineTwo(folded, waiting), err
+	var all []cell
+	everything := span{math.MinInt64, math.MaxInt64, math.MinInt64, math.MaxInt64}
+	err := t.cells(x, k, everything, FromRollups, func(c *cell) { all = append(all, *c) })
+	return all, err
 }
 
 // differences counts the keys at which two sorted lists differ.

@@ -27,7 +27,7 @@ func (t *Tenant) Waits(ctx context.Context, until upstream.Day, from From) (*ups
 	b := &waitsBuilder{until: int32(until)}
 	var out *upstream.Waits
 	err := t.s.read(ctx, func(x tx) error {
-		starts := span{0, int64(until-waitDays+1) >> periodBits, int64(until) >> periodBits}
+		starts := periods(int64(until-waitDays+1)>>periodBits, int64(until)>>periodBits)
 		if err := t.cells(x, waitKind, starts, from, b.addWait); err != nil {
 			return err
 		}
@@ -51,7 +51,7 @@ const (
 	decisionClock
 )
 
-// waitsBuilder sums cells, in whatever order, into the waits of each payer.
+// waitsBuilder sums cells into the waits of each payer.
 type waitsBuilder struct {
 	until  int32
 	payers []*payerWaits // by term, nil for none

@@ -47,7 +47,7 @@ func (t *Tenant) SubmittedWindows(ctx context.Context, baselineFirst, currentFir
 	}
 	var out []upstream.NodeWindow
 	err := t.s.read(ctx, func(x tx) error {
-		if err := t.cells(x, dayKind, span{0, int64(baselineFirst), int64(asOf)}, from, add); err != nil {
+		if err := t.cells(x, dayKind, periods(int64(baselineFirst), int64(asOf)), from, add); err != nil {
 			return err
 		}
 		l := newTerms(t.id)
