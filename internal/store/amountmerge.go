@@ -13,8 +13,9 @@ type amountMerge struct {
 	weeks   []int32      // by period: its first week, counted from the first one wanted
 	live    []bool       // by period: there is a next cell
 
-	atoms []upstream.Atom
-	keys  []rankedKey
+	atoms   []upstream.Atom
+	keys    []rankedKey
+	unknown bool // a term of a key is not in the dictionary
 	// The prices of one key.
 	prices []amountPrice
 	order  []uint64 // cents and place of each of prices
@@ -26,10 +27,11 @@ type amountPrice struct {
 	lines  [amountWeeks]int32
 }
 
-// rankedKey is a key with the ranks of its texts, by which it is sorted.
+// rankedKey is a key of one payer with the ranks of its texts, by which keys are
+// sorted, and the place of its atoms.
 type rankedKey struct {
-	rank [len(amountTerms)]int32
-	key  upstream.AmountKey
+	terms, rank [len(amountTerms)]int32
+	start, end  int32
 }
 
 func (r *amountsReader) merge(p *payerAmounts) error {
@@ -49,11 +51,11 @@ func (r *amountsReader) merge(p *payerAmounts) error {
 			return err
 		}
 	}
-	slices.SortFunc(m.keys, func(a, b rankedKey) int { return slices.Compare(a.rank[:], b.rank[:]) })
-	p.keys = make([]upstream.AmountKey, len(m.keys))
-	for i := range m.keys {
-		p.keys[i] = m.keys[i].key
+	if m.unknown {
+		return errRollupFormat
 	}
+	slices.SortFunc(m.keys, func(a, b rankedKey) int { return slices.Compare(a.rank[:], b.rank[:]) })
+	p.keys, p.atoms = m.keys, m.atoms
 	return nil
 }
 
@@ -122,14 +124,14 @@ func (m *amountMerge) emit(k *key) {
 	if start == end {
 		return
 	}
-	var ranked rankedKey
-	var text [len(amountTerms)]string
+	ranked := rankedKey{start: int32(start), end: int32(end)}
 	for i, t := range amountTerms {
-		id := int64(k[t.field])
-		ranked.rank[i], text[i] = m.r.texts[i].rank[id], m.r.texts[i].text[id]
-	}
-	ranked.key = upstream.AmountKey{
-		Payer: text[0], CPT: text[1], Modifiers: text[2], Place: text[3], Location: text[4], Atoms: m.atoms[start:end:end],
+		id := k[t.field]
+		if !m.r.texts[i].has(id) {
+			m.unknown = true
+			return
+		}
+		ranked.terms[i], ranked.rank[i] = id, m.r.texts[i].rank[id]
 	}
 	m.keys = append(m.keys, ranked)
 }

@@ -3,8 +3,6 @@ package store
 import (
 	"cmp"
 	"context"
-	"errors"
-	"maps"
 	"math"
 	"runtime"
 	"slices"
@@ -26,12 +24,16 @@ func (t *Tenant) Amounts(ctx context.Context, until upstream.Day, weeks int, fro
 	out := &upstream.Amounts{First: mondayOf(first), Weeks: weeks}
 	err := t.s.read(ctx, func(x tx) error {
 		r := amountsReader{first: first, weeks: int32(weeks), turn: make(chan struct{}, runtime.GOMAXPROCS(0))}
-		if err := r.loadTexts(x, newTerms(t.id)); err != nil {
-			return err
+		l := newTerms(t.id)
+		for i, term := range amountTerms {
+			var err error
+			if r.texts[i], err = l.texts(x, term.kind); err != nil {
+				return err
+			}
 		}
 		err := r.read(t, x, from)
 		out.Keys = r.keys()
-		return errors.Join(err, r.failed)
+		return cmp.Or(err, r.failed)
 	})
 	return out, err
 }
@@ -55,7 +57,8 @@ type payerAmounts struct {
 	term    int32
 	periods []int64
 	blobs   [][]byte
-	keys    []upstream.AmountKey
+	keys    []rankedKey
+	atoms   []upstream.Atom
 }
 
 // read reads the blobs of payer after payer.
@@ -103,9 +106,25 @@ func (r *amountsReader) start(p payerAmounts) {
 
 // keys returns the keys of all payers in order.
 func (r *amountsReader) keys() (out []upstream.AmountKey) {
-	slices.SortFunc(r.payers, func(a, b payerAmounts) int { return r.texts[0].compare(a.term, b.term) })
+	n := 0
 	for i := range r.payers {
-		out = append(out, r.payers[i].keys...)
+		n += len(r.payers[i].keys)
+	}
+	if n == 0 {
+		return nil
+	}
+	rank := r.texts[0].rank
+	slices.SortFunc(r.payers, func(a, b payerAmounts) int { return cmp.Compare(rank[a.term], rank[b.term]) })
+	out = make([]upstream.AmountKey, 0, n)
+	for i := range r.payers {
+		p := &r.payers[i]
+		for _, k := range p.keys {
+			text := func(i int) string { return r.texts[i].text[k.terms[i]] }
+			out = append(out, upstream.AmountKey{
+				Payer: text(0), CPT: text(1), Modifiers: text(2), Place: text(3), Location: text(4),
+				Atoms: p.atoms[k.start:k.end:k.end],
+			})
+		}
 	}
 	return out
 }
@@ -117,25 +136,3 @@ var amountTerms = [...]struct {
 }{
 	{amountPayer, kindPayer}, {amountCode, kindCode}, {amountModifiers, kindModifiers}, {amountPlace, kindPlace}, {amountLocation, kindLocation},
 }
-
-// termTexts are all terms of a kind, with their rank among the others.
-type termTexts struct {
-	text map[int64]string
-	rank map[int64]int32
-}
-
-func (r *amountsReader) loadTexts(x tx, l *terms) error {
-	for i, t := range amountTerms {
-		if err := l.loadAll(x, t.kind); err != nil {
-			return err
-		}
-		texts := termTexts{l.values[t.kind], map[int64]int32{}}
-		for _, id := range slices.SortedFunc(maps.Keys(texts.text), func(a, b int64) int { return cmp.Compare(texts.text[a], texts.text[b]) }) {
-			texts.rank[id] = int32(len(texts.rank)) + 1 // zero is for no term, which comes first
-		}
-		r.texts[i] = texts
-	}
-	return nil
-}
-
-func (t *termTexts) compare(a, b int32) int { return int(t.rank[int64(a)] - t.rank[int64(b)]) }

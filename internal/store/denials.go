@@ -92,10 +92,15 @@ func (b *denialsBuilder) build(x tx, l *terms) (*upstream.Denials, error) {
 // values returns what a dimension's terms stand for, sorted, and by term the
 // place of its text in them.
 func (b *denialsBuilder) values(x tx, l *terms, d upstream.Dimension) (values []string, places []int32, err error) {
+	all, err := l.texts(x, denialFields[d].kind)
+	if err != nil {
+		return nil, nil, err
+	}
+	places = make([]int32, len(all.text))
 	for i := range b.cells {
-		term := int(b.cells[i].Value[d])
-		for term >= len(places) {
-			places = append(places, make([]int32, max(term+1-len(places), 64))...)
+		term := b.cells[i].Value[d]
+		if !all.has(term) {
+			return nil, nil, errRollupFormat
 		}
 		places[term] = 1
 	}
@@ -104,12 +109,7 @@ func (b *denialsBuilder) values(x tx, l *terms, d upstream.Dimension) (values []
 		if used == 0 {
 			continue
 		}
-		text := ""
-		if term != 0 {
-			if text, err = l.value(x, denialFields[d].kind, int64(term)); err != nil {
-				return nil, nil, err
-			}
-		}
+		text := all.text[term]
 		if d == upstream.ByGroup {
 			text = upstream.CPTGroup(text)
 		}

@@ -96,9 +96,40 @@ func (l *terms) value(t tx, kind termKind, id int64) (string, error) {
 	}
 	v, ok := l.values[kind][id]
 	if !ok {
-		return "", upstream.Errorf(upstream.Corrupt, "the dictionary of customer %d lacks an entry its claims use; restore the database from a backup", l.customer)
+		return "", l.errMissing()
 	}
 	return v, nil
+}
+
+func (l *terms) errMissing() error {
+	return upstream.Errorf(upstream.Corrupt, "the dictionary of customer %d lacks an entry its claims use; restore the database from a backup", l.customer)
+}
+
+// termTexts are all terms of a kind, by id, with their rank among the others. No
+// term has id and rank zero, and comes first.
+type termTexts struct {
+	text []string
+	rank []int32
+}
+
+func (t *termTexts) has(id int32) bool { return id >= 0 && int(id) < len(t.text) }
+
+// texts returns all terms of a kind, for readers of many cells.
+func (l *terms) texts(t tx, kind termKind) (termTexts, error) {
+	if err := l.loadAll(t, kind); err != nil {
+		return termTexts{}, err
+	}
+	byID := l.values[kind]
+	ids := slices.SortedFunc(maps.Keys(byID), func(a, b int64) int { return strings.Compare(byID[a], byID[b]) })
+	most := int64(0)
+	for _, id := range ids {
+		most = max(most, id)
+	}
+	out := termTexts{make([]string, most+1), make([]int32, most+1)}
+	for rank, id := range ids {
+		out.text[id], out.rank[id] = byID[id], int32(rank)+1
+	}
+	return out, nil
 }
 
 func (l *terms) loadAll(t tx, kind termKind) error {

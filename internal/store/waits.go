@@ -24,7 +24,7 @@ func (t *Tenant) Waits(ctx context.Context, until upstream.Day, from From) (*ups
 			return nil, err
 		}
 	}
-	b := &waitsBuilder{until: int32(until)}
+	b := &waitsBuilder{until: int32(until), payers: map[int32]*payerWaits{}}
 	var out *upstream.Waits
 	err := t.s.read(ctx, func(x tx) error {
 		starts := periods(int64(until-waitDays+1)>>periodBits, int64(until)>>periodBits)
@@ -54,7 +54,9 @@ const (
 // waitsBuilder sums cells into the waits of each payer.
 type waitsBuilder struct {
 	until  int32
-	payers []*payerWaits // by term, nil for none
+	payers map[int32]*payerWaits // by term
+	term   int32                 // of the payer that was asked for last
+	last   *payerWaits
 }
 
 type payerWaits struct {
@@ -75,13 +77,13 @@ func (b *waitsBuilder) payer(payer, start int32) *payerWaits {
 	if start > b.until || start <= b.until-waitDays {
 		return nil
 	}
-	for int(payer) >= len(b.payers) {
-		b.payers = append(b.payers, make([]*payerWaits, max(int(payer)+1-len(b.payers), 16))...)
+	if b.last == nil || b.term != payer {
+		if b.payers[payer] == nil {
+			b.payers[payer] = &payerWaits{}
+		}
+		b.term, b.last = payer, b.payers[payer]
 	}
-	if b.payers[payer] == nil {
-		b.payers[payer] = &payerWaits{}
-	}
-	return b.payers[payer]
+	return b.last
 }
 
 func (b *waitsBuilder) addWait(c *cell) {
@@ -175,9 +177,6 @@ func (b *waitsBuilder) build(x tx, l *terms) (*upstream.Waits, error) {
 	}
 	out.From, out.To = upstream.Day(b.until-int32(days)+1), upstream.Day(b.until)
 	for payer, p := range b.payers {
-		if p == nil {
-			continue
-		}
 		name, err := l.value(x, kindPayer, int64(payer))
 		if err != nil {
 			return nil, err
@@ -202,9 +201,6 @@ func (b *waitsBuilder) build(x tx, l *terms) (*upstream.Waits, error) {
 // included.
 func (b *waitsBuilder) days() (days int) {
 	for _, p := range b.payers {
-		if p == nil {
-			continue
-		}
 		for i := range p.clocks {
 			started := p.clocks[i].started
 			for n := len(started); n > days; n-- {
