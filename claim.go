@@ -244,17 +244,15 @@ func (c *Claim) reversedOn() Day {
 }
 
 // repaidOn is the RepaidDate of a claim that is merged from two accounts, its
-// first decision and ReversedDate set. A payment on the day of the first
-// decision is that decision restated, unless it is what stands after a reversal.
+// first decision and ReversedDate set. A payment on the day of a first one is
+// that one restated, unless it is what stands after a reversal.
 func (c *Claim) repaidOn(accounts ...*Claim) (first Day) {
-	from, restated := c.ReversedDate, Day(0)
-	switch {
-	case c.FirstOutcome == Denied:
-		from = c.FirstDecidedDate
-	case !c.FirstOutcome.pays() || c.ReversedDate == 0:
-		return 0
-	default:
-		restated = c.FirstDecidedDate
+	from, restated := c.FirstDecidedDate, Day(0)
+	if c.FirstOutcome.pays() {
+		if c.ReversedDate == 0 {
+			return 0
+		}
+		from, restated = c.ReversedDate, c.FirstDecidedDate
 	}
 	consider := func(o Outcome, d Day) {
 		if o.pays() && d >= from && d != restated {
