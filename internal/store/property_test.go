@@ -162,26 +162,63 @@ func sameFromRollupsAndClaims(r *rapid.T, tenant *Tenant) {
 }
 
 func TestDamagedRollupIsFoundAndMended(t *testing.T) {
-	damages := []string{
-		"DELETE FROM rollup WHERE customer_id = $1 AND kind = 1 AND period = 20000",
-		"DELETE FROM rollup WHERE customer_id = $1 AND kind = 2 AND period = 625",
-		"DELETE FROM rollup WHERE customer_id = $1 AND kind = 3 AND period = 625",
-		"DELETE FROM rollup WHERE customer_id = $1 AND kind = 4 AND period = 625",
-		"DELETE FROM rollup WHERE customer_id = $1 AND kind = 5",
-		"DELETE FROM rollup WHERE customer_id = $1 AND kind = 6",
-		"UPDATE customer SET claims = claims + 1 WHERE id = $1",
-		"DELETE FROM claim WHERE customer_id = $1 AND claim_id = 'C00007'",
+	tests := []struct {
+		sql   string
+		wrong []string // kinds
+	}{
+		{"DELETE FROM rollup WHERE customer_id = $1 AND kind = 1 AND period = 20000", []string{"days"}},
+		{"DELETE FROM rollup WHERE customer_id = $1 AND kind = 2 AND period = 625", []string{"series"}},
+		{"DELETE FROM rollup WHERE customer_id = $1 AND kind = 3 AND period = 625", []string{"waits"}},
+		{"DELETE FROM rollup WHERE customer_id = $1 AND kind = 4 AND period = 625", []string{"aftermath"}},
+		{"DELETE FROM rollup WHERE customer_id = $1 AND kind = 5", []string{"amounts"}},
+		{"DELETE FROM rollup WHERE customer_id = $1 AND kind = 6", []string{"denials"}},
+		{"UPDATE customer SET claims = claims + 1 WHERE id = $1", nil},
+		{"UPDATE claim SET location_id = location_id + 1 WHERE customer_id = $1 AND claim_id = 'C00001'", []string{"denials"}},
+		{"UPDATE claim SET received_date = submitted_date + 1 WHERE customer_id = $1 AND claim_id = 'C00001'", []string{"waits"}},
+		{"UPDATE claim_past SET first_allowed = first_allowed + 100 WHERE customer_id = $1", []string{"days", "series", "amounts"}},
+		{"UPDATE claim_past SET repaid_date = 0 WHERE customer_id = $1", []string{"aftermath"}},
+		{"DELETE FROM claim WHERE customer_id = $1 AND claim_id = 'C00001'", []string{"days", "series", "waits", "aftermath", "denials"}},
 	}
 	onBoth(t, func(t *testing.T, s *Store) {
-		for i, sql := range damages {
+		for i, test := range tests {
 			tenant := customer(t, s, fmt.Sprint("customer ", i))
-			load(t, tenant, source("one", many(300)...), 50)
+			claims := many(300)
+			claims[0].ClaimID, claims[1].ClaimID = "C00000", "C00001" // paid and denied
+			load(t, tenant, source("one", append(claims, correctedClaims()...)...), 50)
 			if err := tenant.Fold(context.Background()); err != nil {
 				t.Fatal(err)
 			}
 			consistent(t, tenant)
+			damage(t, tenant, test.sql)
+			check, err := tenant.VerifyRollup(context.Background())
+			var wrong []string
+			for _, k := range check.Kinds {
+				if k.Wrong > 0 {
+					wrong = append(wrong, k.Kind)
+				}
+			}
+			if err != nil || check.OK() || !slices.Equal(wrong, test.wrong) {
+				t.Errorf("after %s: %+v, %v; want wrong %v", test.sql, check, err, test.wrong)
+			}
+			if err := tenant.RebuildRollup(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+			consistent(t, tenant)
+		}
+	})
+}
+
+func TestRollupThatCannotBeReadIsMended(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *Store) {
+		for i, sql := range []string{
+			"UPDATE rollup SET cells = (SELECT cells FROM rollup WHERE customer_id = $1 AND kind = 1 AND period = 20001) WHERE customer_id = $1 AND kind = 1 AND period = 20000",
+			"UPDATE rollup SET cells = (SELECT cells FROM rollup WHERE customer_id = $1 AND kind = 1 AND period = 20001) WHERE customer_id = $1 AND kind = 5",
+			"UPDATE rollup SET part = part + 7 WHERE customer_id = $1 AND kind = 6",
+		} {
+			tenant := customer(t, s, fmt.Sprint("customer ", i))
+			load(t, tenant, source("one", many(300)...), 50)
 			damage(t, tenant, sql)
-			if check, err := tenant.VerifyRollup(context.Background()); err != nil || check.OK() {
+			if check, err := tenant.VerifyRollup(context.Background()); upstream.ErrorCode(err) != upstream.Corrupt {
 				t.Errorf("after %s: %+v, %v", sql, check, err)
 			}
 			if err := tenant.RebuildRollup(context.Background()); err != nil {
