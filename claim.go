@@ -3,6 +3,8 @@
 // the standard library and does no I/O.
 package upstream
 
+import "cmp"
+
 // Claim is one billed service line, the unit of every rate in this program.
 // (ClaimID, Line) is unique in a customer.
 type Claim struct {
@@ -122,6 +124,22 @@ func Settle(said Outcome, billed, paid Money, carc Codes) Outcome {
 	return said
 }
 
+// Decide makes the current state the first decision too: it is all that a
+// reader knows who has seen one state of a claim.
+func (c *Claim) Decide() {
+	c.FirstOutcome, c.FirstDecidedDate = c.Outcome, c.DecidedDate
+	c.FirstAllowed, c.FirstCARC, c.FirstRARC, c.FirstPaymentDate = 0, "", "", 0
+	c.ReversedDate, c.RepaidDate = 0, 0
+	switch c.Outcome {
+	case Paid, Denied, Adjusted:
+	case Reversed:
+		c.ReversedDate = c.DecidedDate
+	default:
+		return
+	}
+	c.FirstAllowed, c.FirstCARC, c.FirstRARC, c.FirstPaymentDate = c.Allowed, c.CARC, c.RARC, c.PaymentDate
+}
+
 // stamp orders the states of one claim. Undecided is older than decided; of two
 // states decided on one day the newer file wins, then the later upload and row.
 type stamp struct {
@@ -146,7 +164,8 @@ func (a stamp) newerThan(b stamp) bool {
 // decision the earliest seen, so late and repeated files end in the same claim
 // in whichever order they arrive. knownFile and newFile are the dates of the
 // files the two states came from. Descriptive fields the newer state leaves
-// empty keep what was known, and the claim was submitted when it first was.
+// empty keep what was known, and the claim was submitted and received when it
+// first was.
 // What the primary payer says stands alone: a secondary payer's word on the same
 // line neither replaces it nor is its first decision.
 func Merge(known, incoming Claim, knownFile, newFile Day) (Claim, bool) {
@@ -169,14 +188,13 @@ func Merge(known, incoming Claim, knownFile, newFile Day) (Claim, bool) {
 	fill(&out.Location, other.Location)
 	fill(&out.PayerControlNumber, other.PayerControlNumber)
 	fill(&out.ServiceDate, other.ServiceDate)
-	fill(&out.ReceivedDate, other.ReceivedDate)
 	// A resubmission under the same number must not move the submission behind
 	// the first decision.
 	out.SubmittedDate = min(known.SubmittedDate, incoming.SubmittedDate)
-	out.FirstDecidedDate, out.FirstOutcome = known.FirstDecidedDate, known.FirstOutcome
-	if earlierFirst(incoming, known) {
-		out.FirstDecidedDate, out.FirstOutcome = incoming.FirstDecidedDate, incoming.FirstOutcome
-	}
+	out.ReceivedDate = earliest(known.ReceivedDate, incoming.ReceivedDate)
+	out.takeFirst(&known, &incoming)
+	out.ReversedDate = earliest(known.reversedOn(), incoming.reversedOn())
+	out.RepaidDate = out.repaidOn(&known, &incoming)
 	// The same content again is no change, wherever it was read.
 	same := out
 	same.Upload, same.Row = known.Upload, known.Row
@@ -186,19 +204,95 @@ func Merge(known, incoming Claim, knownFile, newFile Day) (Claim, bool) {
 	return out, true
 }
 
-// earlierFirst orders first decisions by day; on one day a takeback never
-// stands before the decision it takes back, and a denial stands before a payment.
-func earlierFirst(a, b Claim) bool {
-	switch {
-	case a.FirstDecidedDate == 0:
-		return false
-	case b.FirstDecidedDate == 0:
-		return true
-	case a.FirstDecidedDate != b.FirstDecidedDate:
-		return a.FirstDecidedDate < b.FirstDecidedDate
+// takeFirst sets the first decision, which moves as one, to the earlier one of
+// two. The payment of it may be told later than the decision.
+func (c *Claim) takeFirst(a, b *Claim) {
+	if compareFirst(b, a) < 0 {
+		a, b = b, a
 	}
+	c.FirstDecidedDate, c.FirstOutcome = a.FirstDecidedDate, a.FirstOutcome
+	c.FirstAllowed, c.FirstCARC, c.FirstRARC, c.FirstPaymentDate = a.FirstAllowed, a.FirstCARC, a.FirstRARC, a.FirstPaymentDate
+	if a.FirstDecidedDate == b.FirstDecidedDate && a.FirstOutcome == b.FirstOutcome {
+		c.FirstPaymentDate = earliest(a.FirstPaymentDate, b.FirstPaymentDate)
+	}
+}
+
+// compareFirst orders first decisions by day; on one day a takeback never
+// stands before the decision it takes back, and a denial stands before a
+// payment. Of two accounts of one decision the fuller stands first: a file may
+// lack the column.
+func compareFirst(a, b *Claim) int {
 	rank := [...]int{Denied: 1, Adjusted: 2, Paid: 3, Reversed: 4}
-	return rank[a.FirstOutcome] < rank[b.FirstOutcome]
+	return cmp.Or(
+		compareDates(a.FirstDecidedDate, b.FirstDecidedDate),
+		cmp.Compare(rank[a.FirstOutcome], rank[b.FirstOutcome]),
+		cmp.Compare(b.FirstAllowed, a.FirstAllowed),
+		cmp.Compare(b.FirstCARC, a.FirstCARC),
+		cmp.Compare(b.FirstRARC, a.FirstRARC))
+}
+
+// reversedOn is the first day on which a payment is known to have been taken back.
+func (c *Claim) reversedOn() Day {
+	d := c.ReversedDate
+	if c.Outcome == Reversed {
+		d = earliest(d, c.DecidedDate)
+	}
+	if c.FirstOutcome == Reversed {
+		d = earliest(d, c.FirstDecidedDate)
+	}
+	return d
+}
+
+// repaidOn is the RepaidDate of a claim that is merged from two accounts, its
+// first decision and ReversedDate set. A payment on the day of a first one is
+// that one restated, unless it is what stands after a reversal.
+func (c *Claim) repaidOn(accounts ...*Claim) (first Day) {
+	from, restated := c.FirstDecidedDate, Day(0)
+	if c.FirstOutcome.pays() {
+		if c.ReversedDate == 0 {
+			return 0
+		}
+		from, restated = c.ReversedDate, c.FirstDecidedDate
+	}
+	consider := func(o Outcome, d Day) {
+		if o.pays() && d >= from && d != restated {
+			first = earliest(first, d)
+		}
+	}
+	for _, a := range accounts {
+		consider(a.Outcome, a.DecidedDate)
+		consider(a.FirstOutcome, a.FirstDecidedDate)
+		if a.RepaidDate >= from {
+			first = earliest(first, a.RepaidDate)
+		}
+	}
+	if c.Outcome.pays() && c.DecidedDate >= from {
+		first = earliest(first, c.DecidedDate)
+	}
+	return first
+}
+
+func (o Outcome) pays() bool { return o == Paid || o == Adjusted }
+
+// compareDates orders dates, a missing one last.
+func compareDates(a, b Day) int {
+	switch {
+	case a == b:
+		return 0
+	case a == 0:
+		return 1
+	case b == 0:
+		return -1
+	}
+	return cmp.Compare(a, b)
+}
+
+// earliest is the earlier of two dates of which either may be missing.
+func earliest(a, b Day) Day {
+	if compareDates(b, a) < 0 {
+		return b
+	}
+	return a
 }
 
 func fill[T comparable](dst *T, from T) {

@@ -2,6 +2,8 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 
 	"upstream"
 	"upstream/internal/store"
@@ -27,10 +29,19 @@ func (c *rollupVerifyCmd) Run(a *app) error {
 			return err
 		}
 		if !check.OK() {
-			return upstream.Errorf(upstream.Corrupt, "customer %d: %d of %d rollup cells and %d series points differ from the claims; `upstream rollup rebuild --customer %d` mends them",
-				k.ID, check.WrongCells, check.Cells, check.WrongPoints, k.ID)
+			var wrong []string
+			for _, kind := range check.Kinds {
+				if kind.Wrong > 0 {
+					wrong = append(wrong, fmt.Sprintf("%s %s of %s", kind.Kind, thousands(int64(kind.Wrong)), thousands(int64(kind.Cells))))
+				}
+			}
+			if check.WrongCount {
+				wrong = append(wrong, "the count of claims")
+			}
+			return upstream.Errorf(upstream.Corrupt, "customer %d: rollup cells differ from the claims (%s); `upstream rollup rebuild --customer %d` mends them",
+				k.ID, strings.Join(wrong, ", "), k.ID)
 		}
-		a.printf("customer %d: %s claims, %s cells, all equal\n", k.ID, thousands(check.Claims), thousands(int64(check.Cells)))
+		a.printf("customer %d: %s claims, %s cells, all equal\n", k.ID, thousands(check.Claims), thousands(int64(check.Cells())))
 		return nil
 	})
 }

@@ -55,8 +55,8 @@ func TestRollupVerifySeesDamageAndRebuildMendsIt(t *testing.T) {
 		{"a claim is lost", "DELETE FROM claim WHERE id = (SELECT MIN(id) FROM claim WHERE customer_id = 1)"},
 		{"a payment is taken for a denial", "UPDATE claim SET first_outcome = 3 WHERE id = (SELECT MIN(id) FROM claim WHERE customer_id = 1 AND first_outcome = 2)"},
 		{"a decision is a day later", "UPDATE claim SET first_decided_date = first_decided_date + 1 WHERE id = (SELECT MIN(id) FROM claim WHERE customer_id = 1 AND first_outcome = 2)"},
-		{"a day of the rollups is lost", "DELETE FROM rollup_day WHERE customer_id = 1 AND day = (SELECT MIN(day) FROM rollup_day WHERE customer_id = 1)"},
-		{"the series is lost", "DELETE FROM rollup_series WHERE customer_id = 1"},
+		{"a day of the rollups is lost", "DELETE FROM rollup WHERE customer_id = 1 AND kind = 1 AND period = (SELECT MIN(period) FROM rollup WHERE customer_id = 1 AND kind = 1)"},
+		{"the series is lost", "DELETE FROM rollup WHERE customer_id = 1 AND kind = 2"},
 		{"a cent is missing", "UPDATE claim SET allowed = allowed - 1 WHERE id = (SELECT MIN(id) FROM claim WHERE customer_id = 1 AND allowed > 0)"},
 		{"the count of claims is wrong", "UPDATE customer SET claims = claims + 1 WHERE id = 1"},
 	}

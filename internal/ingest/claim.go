@@ -68,7 +68,7 @@ func (r *CSVReader) settle(c *upstream.Claim, said upstream.Outcome) {
 		carc = "" // an amount that is not given is not zero: the word holds
 	}
 	c.Outcome = upstream.Settle(said, c.Billed, c.Paid, carc)
-	c.FirstOutcome, c.FirstDecidedDate = c.Outcome, c.DecidedDate
+	c.Decide()
 }
 
 // name is the header of a field's column, "" if the file has none.

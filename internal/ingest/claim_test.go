@@ -81,11 +81,11 @@ func TestValuesOfARow(t *testing.T) {
 		{"no service date", []change{{"service_date", ""}}, func(c *upstream.Claim) { c.ServiceDate = 0 }},
 		{"service keyed after submission", []change{{"service_date", "2026-01-08"}}, func(c *upstream.Claim) { c.ServiceDate += 6 }},
 		{"decided on the day of submission", []change{{"decided_date", "2026-01-05"}}, func(c *upstream.Claim) {
-			c.DecidedDate, c.FirstDecidedDate = c.SubmittedDate, c.SubmittedDate
+			c.DecidedDate = c.SubmittedDate
 		}},
 		{"no decision date but a payment", []change{{"decided_date", ""}, {"payment_date", "2026-01-20"}}, func(c *upstream.Claim) {
 			c.PaymentDate = upstream.MakeDay(2026, 1, 20)
-			c.DecidedDate, c.FirstDecidedDate = c.PaymentDate, c.PaymentDate
+			c.DecidedDate = c.PaymentDate
 		}},
 		{"no money", []change{{"billed", ""}, {"allowed", ""}, {"paid", ""}}, func(c *upstream.Claim) { c.Billed, c.Allowed, c.Paid = 0, 0, 0 }},
 		{"money as spreadsheets write it", []change{{"billed", "$1,234.50"}, {"allowed", "+5"}, {"paid", "5.0"}}, func(c *upstream.Claim) {
@@ -105,6 +105,7 @@ func TestValuesOfARow(t *testing.T) {
 			}
 			want := goodClaim()
 			test.want(&want)
+			want.Decide() // a file tells one state
 			if diff := cmp.Diff(want, claims[0]); diff != "" {
 				t.Error(diff)
 			}
@@ -266,10 +267,9 @@ func TestEveryClaimWrittenIsReadBack(t *testing.T) {
 		}
 		want.SubmittedDate = want.ServiceDate + upstream.Day(rapid.IntRange(0, 30).Draw(t, "keyed"))
 		want.DecidedDate = want.SubmittedDate + upstream.Day(rapid.IntRange(0, 90).Draw(t, "lag"))
-		want.FirstDecidedDate = want.DecidedDate
 		said := rapid.SampledFrom([]upstream.Outcome{upstream.Paid, upstream.Denied, upstream.Adjusted, upstream.Reversed}).Draw(t, "outcome")
 		want.Outcome = upstream.Settle(said, want.Billed, want.Paid, "")
-		want.FirstOutcome = want.Outcome
+		want.Decide()
 		claims, rejects, err := drain(strings.NewReader(oneRow(
 			[2]string{"claim_id", want.ClaimID}, [2]string{"line", fmt.Sprint(want.Line)}, [2]string{"payer", want.Payer},
 			[2]string{"cpt", want.CPT}, [2]string{"units", fmt.Sprint(want.Units)}, [2]string{"service_date", want.ServiceDate.String()},

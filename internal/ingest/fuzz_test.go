@@ -95,6 +95,10 @@ func checkClaim(t *testing.T, c upstream.Claim) {
 	if decided == c.DecidedDate.IsZero() || decided && c.DecidedDate < c.SubmittedDate {
 		bad("dates that contradict the outcome")
 	}
+	once := c
+	if once.Decide(); once != c {
+		bad("a first decision that is not the state the row tells")
+	}
 	if c.FirstOutcome != c.Outcome || c.FirstDecidedDate != c.DecidedDate || c.Outcome < upstream.Pending || c.Outcome > upstream.Reversed {
 		bad("outcomes that contradict each other")
 	}

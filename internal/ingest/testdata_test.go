@@ -103,6 +103,7 @@ func TestPracticeManagementExportLoadsWhole(t *testing.T) {
 		DecidedDate: upstream.MakeDay(2026, 4, 12), FirstDecidedDate: upstream.MakeDay(2026, 4, 12),
 		Outcome: upstream.Denied, FirstOutcome: upstream.Denied, Billed: 22250, CARC: "50", Row: 2,
 	}
+	want.Decide()
 	if claims[1] != want {
 		t.Errorf("row 2 is\n%+v, want\n%+v", claims[1], want)
 	}

@@ -47,7 +47,15 @@ func isDateColumn(i int) bool { return i >= colService && i <= colPayment }
 var (
 	insertClaimSQL = "INSERT INTO claim (" + claimColumns + ") VALUES (" + placeholders(1, claimInts+2) + ")"
 	updateClaimSQL = updateClaim()
+	// selectClaimSQL reads what claimRow.scan takes; a condition on c follows.
+	selectClaimSQL = selectWithPast("claim") + " WHERE c.customer_id = $1"
 )
+
+// selectWithPast reads what claimRow.scan takes from claims, as c, with their past.
+func selectWithPast(claims string) string {
+	return "SELECT c." + strings.ReplaceAll(claimColumns, ", ", ", c.") + ", p.id, p." + strings.ReplaceAll(pastColumns, ", ", ", p.") +
+		" FROM " + claims + " c LEFT JOIN claim_past p ON p.customer_id = c.customer_id AND p.id = c.id"
+}
 
 // placeholders returns "$from, …" for n parameters.
 func placeholders(from, n int) string {
@@ -76,6 +84,7 @@ func updateClaim() string {
 type claimRow struct {
 	ints                        [claimInts]int64
 	claimID, payerControlNumber string
+	past                        past
 }
 
 // claimKey is what is unique in a customer.
@@ -99,10 +108,23 @@ func (r *claimRow) values(out []any) {
 }
 
 func (r *claimRow) scan(from row) {
+	r.scanInts(from)
+	r.claimID, r.payerControlNumber = from.text(claimInts), from.text(claimInts+1)
+}
+
+// scanInts leaves out the texts, which no rollup needs.
+func (r *claimRow) scanInts(from row) {
 	for i := range r.ints {
 		r.ints[i] = from.int(i)
 	}
-	r.claimID, r.payerControlNumber = from.text(claimInts), from.text(claimInts+1)
+	const first = claimInts + 2
+	if from.int(first) == 0 {
+		r.past = r.shown()
+		return
+	}
+	for i := range r.past {
+		r.past[i] = from.int(first + 1 + i)
+	}
 }
 
 // Claim numbers count from 1 in a customer; the stored id carries the customer
@@ -134,6 +156,16 @@ func (l *terms) encode(t tx, customer int64, c *upstream.Claim, r *claimRow) err
 	v[colOutcome], v[colFirstOutcome] = int64(c.Outcome), int64(c.FirstOutcome)
 	v[colBilled], v[colAllowed], v[colPaid] = int64(c.Billed), int64(c.Allowed), int64(c.Paid)
 	v[colUpload], v[colRow] = c.Upload, c.Row
+	r.past = past{
+		pastAllowed: int64(c.FirstAllowed), pastCARC: v[colCARC], pastRARC: v[colRARC],
+		pastPayment: int64(c.FirstPaymentDate), pastReversed: int64(c.ReversedDate), pastRepaid: int64(c.RepaidDate),
+	}
+	if c.FirstCARC != c.CARC {
+		r.past[pastCARC] = term(kindCARC, string(c.FirstCARC))
+	}
+	if c.FirstRARC != c.RARC {
+		r.past[pastRARC] = term(kindRARC, string(c.FirstRARC))
+	}
 	r.claimID, r.payerControlNumber = c.ClaimID, c.PayerControlNumber
 	return err
 }
@@ -141,25 +173,27 @@ func (l *terms) encode(t tx, customer int64, c *upstream.Claim, r *claimRow) err
 // decode is the inverse of encode.
 func (l *terms) decode(t tx, r *claimRow) (upstream.Claim, error) {
 	var err error
-	term := func(kind termKind, column int) string {
-		if r.ints[column] == 0 || err != nil {
+	term := func(kind termKind, id int64) string {
+		if id == 0 || err != nil {
 			return ""
 		}
 		var value string
-		value, err = l.value(t, kind, r.ints[column])
+		value, err = l.value(t, kind, id)
 		return value
 	}
-	v := &r.ints
+	v, p := &r.ints, &r.past
 	day := func(column int) upstream.Day { return upstream.Day(v[column]) }
 	c := upstream.Claim{
 		ID: claimNumber(v[colID]), ClaimID: r.claimID, Line: int(v[colLine]), Filing: upstream.Filing(v[colFiling]),
-		Payer: term(kindPayer, colPayer), CPT: term(kindCode, colCode), Modifiers: term(kindModifiers, colModifiers),
-		Units: int(v[colUnits]), PlaceOfService: term(kindPlace, colPlace), Location: term(kindLocation, colLocation),
+		Payer: term(kindPayer, v[colPayer]), CPT: term(kindCode, v[colCode]), Modifiers: term(kindModifiers, v[colModifiers]),
+		Units: int(v[colUnits]), PlaceOfService: term(kindPlace, v[colPlace]), Location: term(kindLocation, v[colLocation]),
 		ServiceDate: day(colService), SubmittedDate: day(colSubmitted), ReceivedDate: day(colReceived),
 		FirstDecidedDate: day(colFirstDecided), DecidedDate: day(colDecided), PaymentDate: day(colPayment),
 		Outcome: upstream.Outcome(v[colOutcome]), FirstOutcome: upstream.Outcome(v[colFirstOutcome]),
 		Billed: upstream.Money(v[colBilled]), Allowed: upstream.Money(v[colAllowed]), Paid: upstream.Money(v[colPaid]),
-		CARC: upstream.Codes(term(kindCARC, colCARC)), RARC: upstream.Codes(term(kindRARC, colRARC)),
+		CARC: upstream.Codes(term(kindCARC, v[colCARC])), RARC: upstream.Codes(term(kindRARC, v[colRARC])),
+		FirstAllowed: upstream.Money(p[pastAllowed]), FirstCARC: upstream.Codes(term(kindCARC, p[pastCARC])), FirstRARC: upstream.Codes(term(kindRARC, p[pastRARC])),
+		FirstPaymentDate: upstream.Day(p[pastPayment]), ReversedDate: upstream.Day(p[pastReversed]), RepaidDate: upstream.Day(p[pastRepaid]),
 		PayerControlNumber: r.payerControlNumber, Upload: v[colUpload], Row: v[colRow],
 	}
 	return c, err

@@ -86,6 +86,7 @@ func TestEveryFieldOfAClaimComesBack(t *testing.T) {
 			PlaceOfService: "11", Location: "North", ServiceDate: 19_990, SubmittedDate: 20_000, ReceivedDate: 20_001,
 			FirstDecidedDate: 20_005, DecidedDate: 20_005, PaymentDate: 20_006, Outcome: upstream.Reversed, FirstOutcome: upstream.Reversed,
 			Billed: -12_345, Allowed: 1 << 40, Paid: -1, CARC: "CO-45 PR-1", RARC: "N130", PayerControlNumber: "PCN/1", Upload: 1, Row: 1,
+			FirstAllowed: 77, FirstCARC: "CO-197", FirstRARC: "MA01", FirstPaymentDate: 20_005, ReversedDate: 20_007, RepaidDate: 20_009,
 		}
 		empty := upstream.Claim{ClaimID: "E", Payer: "B", CPT: "99213", SubmittedDate: 20_000, Outcome: upstream.Pending, FirstOutcome: upstream.Pending, Upload: 1, Row: 2}
 		load(t, tenant, source("one", full, empty), 0)

@@ -33,13 +33,15 @@ func (t *Tenant) Decisions(ctx context.Context, until upstream.Day, from From) (
 	}
 	b := &decisionsBuilder{until: int32(until), nodes: map[uint64]*nodePoints{}}
 	var out *upstream.Decisions
-	err := t.s.read(ctx, func(x tx) (err error) {
-		if from == FromClaims {
-			err = t.pointsFromClaims(x, b)
-		} else {
-			err = t.pointsFromRollups(x, b)
-		}
+	err := t.s.read(ctx, func(x tx) error {
+		last, err := t.lastDecision(x, from, until)
 		if err != nil {
+			return err
+		}
+		// The arrays count back from until: bring it near to the data.
+		b.until = min(b.until, last)
+		blobs := periods(int64((b.until-maxDecisionDays)>>periodBits), int64(b.until>>periodBits))
+		if err := t.cells(x, seriesKind, blobs, from, b.add); err != nil {
 			return err
 		}
 		out, err = b.build(x, newTerms(t.id))
@@ -48,61 +50,24 @@ func (t *Tenant) Decisions(ctx context.Context, until upstream.Day, from From) (
 	return out, err
 }
 
-func (t *Tenant) pointsFromRollups(x tx, b *decisionsBuilder) error {
-	cells, _, _, err := t.segments(x, 1<<30)
-	if err != nil {
-		return err
+// lastDecision returns the last day of the last period that has decisions by until.
+func (t *Tenant) lastDecision(x tx, from From, until upstream.Day) (int32, error) {
+	end := func(period int64) int32 { return int32(period+1)<<periodBits - 1 }
+	if from == FromClaims {
+		day, err := one(x, "SELECT COALESCE(MAX(first_decided_date), 0) FROM claim WHERE customer_id = $1 AND first_decided_date <= $2 AND filing = 0 AND first_outcome IN (2, 3, 4)", t.id, int64(until))
+		return end(day >> periodBits), err
 	}
-	waiting := seriesOf(cells)
-	// The arrays count back from until: bring it near to the data.
-	last, err := one(x, "SELECT COALESCE(MAX(period), -1) FROM rollup_series WHERE customer_id = $1 AND period <= $2", t.id, int64(b.until>>periodBits))
+	last, err := one(x, "SELECT COALESCE(MAX(period), 0) FROM rollup WHERE customer_id = $1 AND kind = $2 AND period <= $3", t.id, seriesKind.id, int64(until>>periodBits))
 	if err != nil {
-		return err
+		return 0, err
 	}
-	for _, p := range waiting {
-		if p.day <= b.until {
-			last = max(last, int64(p.day>>periodBits))
+	waiting, _, _, err := t.segments(x, seriesKind, 1<<30)
+	for i := range waiting {
+		if waiting[i].key[seriesDay] <= int32(until) {
+			last = max(last, int64(waiting[i].key[seriesPeriod]))
 		}
 	}
-	b.endWith(int32(last))
-	err = x.query("SELECT period, cells FROM rollup_series WHERE customer_id = $1 AND period >= $2 AND period <= $3 ORDER BY period",
-		[]any{t.id, int64((b.until - maxDecisionDays) >> periodBits), int64(b.until >> periodBits)}, func(r row) error {
-			return decodePoints(int32(r.int(0)), r.bytes(1), func(payer, group uint32) func(int32, pointSum) {
-				n := b.node(payer, group)
-				return func(day int32, s pointSum) { b.add(n, day, s) }
-			})
-		})
-	if err != nil {
-		return err
-	}
-	for _, p := range waiting {
-		b.add(b.node(p.payer, p.group), p.day, p.pointSum)
-	}
-	return err
-}
-
-func (t *Tenant) pointsFromClaims(x tx, b *decisionsBuilder) error {
-	l := newTerms(t.id)
-	if err := l.loadGroups(x); err != nil {
-		return err
-	}
-	last, err := one(x, "SELECT COALESCE(MAX(first_decided_date), 0) FROM claim WHERE customer_id = $1 AND first_decided_date <= $2 AND filing = 0 AND first_outcome IN (2, 3, 4)", t.id, int64(b.until))
-	if err != nil {
-		return err
-	}
-	b.endWith(int32(last >> periodBits))
-	return x.query("SELECT payer_id, code_id, submitted_date, first_decided_date, filing, first_outcome, allowed FROM claim WHERE customer_id = $1 AND first_decided_date <= $2",
-		[]any{t.id, int64(b.until)}, func(r row) error {
-			var c claimRow
-			v := &c.ints
-			v[colPayer], v[colCode], v[colSubmitted], v[colFirstDecided] = r.int(0), r.int(1), r.int(2), r.int(3)
-			v[colFiling], v[colFirstOutcome], v[colAllowed] = r.int(4), r.int(5), r.int(6)
-			k, s := cellOf(&c, l.groups[v[colCode]])
-			if p, ok := pointOf(cell{k, s}); ok {
-				b.add(b.node(p.payer, p.group), p.day, p.pointSum)
-			}
-			return nil
-		})
+	return end(last), err
 }
 
 // decisionsBuilder spreads points over dense days.
@@ -119,12 +84,6 @@ type nodePoints struct {
 	decisions       int64
 }
 
-// endWith moves until down to the end of the last period that has decisions, as
-// the arrays of the nodes count back from it.
-func (b *decisionsBuilder) endWith(period int32) {
-	b.until = min(b.until, (period+1)<<periodBits-1)
-}
-
 func (b *decisionsBuilder) node(payer, group uint32) *nodePoints {
 	key := uint64(payer)<<32 | uint64(group)
 	n := b.nodes[key]
@@ -135,19 +94,20 @@ func (b *decisionsBuilder) node(payer, group uint32) *nodePoints {
 	return n
 }
 
-func (b *decisionsBuilder) add(n *nodePoints, day int32, s pointSum) {
-	back := int(b.until - day)
+func (b *decisionsBuilder) add(c *cell) {
+	back := int(b.until - c.key[seriesDay])
 	if back < 0 || back > maxDecisionDays {
 		return
 	}
+	n := b.node(uint32(c.key[seriesPayer]), uint32(c.key[seriesGroup]))
 	if back >= len(n.decided) {
 		size := max(back+1, min(2*len(n.decided), maxDecisionDays+1), 400)
 		n.decided, n.denied, n.allowed = grown(n.decided, size), grown(n.denied, size), grown(n.allowed, size)
 	}
-	n.decided[back] += int32(s.decided)
-	n.denied[back] += int32(s.denied)
-	n.allowed[back] += s.allowed
-	n.decisions += s.decided
+	n.decided[back] += int32(c.sum[seriesDecided])
+	n.denied[back] += int32(c.sum[seriesDenied])
+	n.allowed[back] += c.sum[seriesAllowed]
+	n.decisions += c.sum[seriesDecided]
 }
 
 func grown[T any](s []T, n int) []T {

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"upstream"
 )
@@ -131,7 +132,7 @@ func (s *claimScan) node(x tx) error {
 	case s.e.CPTGroup == nil:
 		return nil
 	default:
-		if err := s.terms.loadGroups(x); err != nil {
+		if err := s.terms.loadDerived(x); err != nil {
 			return err
 		}
 		group, err := s.terms.lookup(x, kindGroup, *s.e.CPTGroup)
@@ -165,7 +166,8 @@ func (s *claimScan) page(x tx, limit int) ([]upstream.Claim, error) {
 		}
 	}
 	var rows []claimRow
-	err := x.query("SELECT "+claimColumns+" FROM "+from+" WHERE "+s.where+key+" ORDER BY "+order+" LIMIT "+placeholders(len(s.args)+2, 1), args, func(r row) error {
+	found := "(SELECT " + claimColumns + " FROM " + from + " WHERE " + s.where + key + " ORDER BY " + order + " LIMIT " + placeholders(len(s.args)+2, 1) + ")"
+	err := x.query(selectWithPast(found)+" ORDER BY c."+strings.ReplaceAll(order, ", ", ", c."), args, func(r row) error {
 		var c claimRow
 		c.scan(r)
 		rows = append(rows, c)
@@ -177,30 +179,15 @@ func (s *claimScan) page(x tx, limit int) ([]upstream.Claim, error) {
 		s.day, s.id = rows[i].ints[colFirstDecided], rows[i].ints[colID]
 		if err == nil {
 			claims[i], err = s.terms.decode(x, &rows[i])
-			recall(&claims[i])
 		}
 	}
 	return claims, err
 }
 
-// recall infers what the store does not keep yet of a claim's past from its
-// current state.
-func recall(c *upstream.Claim) {
-	if c.FirstDecidedDate == c.DecidedDate && c.FirstOutcome == c.Outcome {
-		c.FirstAllowed, c.FirstCARC, c.FirstRARC, c.FirstPaymentDate = c.Allowed, c.CARC, c.RARC, c.PaymentDate
-	}
-	switch {
-	case c.Outcome == upstream.Reversed:
-		c.ReversedDate = c.DecidedDate
-	case c.FirstOutcome == upstream.Denied && paid(c.Outcome):
-		c.RepaidDate = c.DecidedDate
-	}
-}
-
 // codesOf returns the codes of a CPT group, sorted.
 func (l *terms) codesOf(group int64) []int64 {
 	codes := []int64{}
-	for code, g := range l.groups {
+	for code, g := range l.derived[kindGroup] {
 		if g == group {
 			codes = append(codes, code)
 		}

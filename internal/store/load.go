@@ -54,7 +54,7 @@ func (t *Tenant) Load(ctx context.Context, src Source, o LoadOptions) (upstream.
 	if o.BatchRows <= 0 {
 		o.BatchRows = DefaultBatchRows
 	}
-	l := &loader{t: t, src: src, o: o, terms: newTerms(t.id), fileDates: map[int64]upstream.Day{}}
+	l := &loader{t: t, src: src, o: o, terms: newTerms(t.id), fileDates: map[int64]upstream.Day{}, deltas: &deltas{}}
 	if err := l.begin(ctx); err != nil {
 		return upstream.Upload{}, err
 	}
@@ -77,7 +77,8 @@ type loader struct {
 	terms      *terms
 	fileDates  map[int64]upstream.Day // by upload
 	segments   int
-	rows       []claimRow // reused
+	rows       []claimRow // reused, as is deltas
+	deltas     *deltas
 }
 
 const uploadColumns = "id, filename, sha256, status, file_date, rows_read, inserted, updated, unchanged, rejected, date_min, date_max, error, created_at, checkpoint"
@@ -226,7 +227,8 @@ func (l *loader) apply(ctx context.Context, b batch) error {
 		if moved == 0 {
 			return upstream.Errorf(upstream.Conflict, "another process is loading the same file; wait until it has finished")
 		}
-		w := &writer{t: t, tenant: l.t, terms: l.terms, rows: l.rows, deltas: deltas{}, fileDate: l.fileDate}
+		l.deltas.reset()
+		w := &writer{t: t, tenant: l.t, terms: l.terms, rows: l.rows, deltas: l.deltas, fileDate: l.fileDate}
 		if err := w.put(b.claims, &tally); err != nil {
 			return err
 		}

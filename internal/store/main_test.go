@@ -122,12 +122,14 @@ func decided(id string, day, lag upstream.Day, outcome upstream.Outcome) upstrea
 	if outcome == upstream.Denied {
 		c.Allowed, c.Paid, c.CARC = 0, 0, "CO-197"
 	}
+	c.Decide()
 	return c
 }
 
 func pending(id string, day upstream.Day) upstream.Claim {
 	c := decided(id, day, 0, upstream.Pending)
-	c.FirstDecidedDate, c.DecidedDate, c.Allowed, c.Paid = 0, 0, 0, 0
+	c.DecidedDate, c.Allowed, c.Paid = 0, 0, 0
+	c.Decide()
 	return c
 }
 
@@ -138,7 +140,7 @@ func stored(t rapid.TB, tenant *Tenant) map[claimKey]upstream.Claim {
 	out := map[claimKey]upstream.Claim{}
 	err := tenant.s.read(context.Background(), func(x tx) error {
 		var rows []claimRow
-		err := x.query("SELECT "+claimColumns+" FROM claim WHERE customer_id = $1", []any{tenant.id}, func(r row) error {
+		err := x.query(selectClaimSQL, []any{tenant.id}, func(r row) error {
 			var c claimRow
 			c.scan(r)
 			rows = append(rows, c)

@@ -2,7 +2,10 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -21,16 +24,24 @@ func claimStates(first upstream.Day) *rapid.Generator[upstream.Claim] {
 		c.Filing = rapid.SampledFrom([]upstream.Filing{upstream.Primary, upstream.Primary, upstream.Secondary}).Draw(t, "filing")
 		c.Billed = upstream.Money(rapid.Int64Range(-500, 20_000).Draw(t, "billed"))
 		outcome := rapid.SampledFrom([]upstream.Outcome{upstream.Pending, upstream.Paid, upstream.Denied, upstream.Adjusted, upstream.Reversed}).Draw(t, "outcome")
+		c.ReceivedDate = rapid.SampledFrom([]upstream.Day{0, 0, submitted, submitted + 3, submitted + 70}).Draw(t, "received")
+		c.Units = rapid.SampledFrom([]int{1, 1, 2, 3, 0, -1}).Draw(t, "units")
+		c.Location = rapid.SampledFrom([]string{"North", "South", ""}).Draw(t, "location")
+		c.Modifiers = rapid.SampledFrom([]string{"", "25", "59 LT"}).Draw(t, "modifiers")
+		c.PlaceOfService = rapid.SampledFrom([]string{"", "11"}).Draw(t, "place")
 		if outcome == upstream.Pending {
 			return c
 		}
-		c.Outcome, c.FirstOutcome = outcome, outcome
+		c.Outcome = outcome
 		c.DecidedDate = submitted + upstream.Day(rapid.IntRange(0, 60).Draw(t, "lag"))
-		c.FirstDecidedDate = c.DecidedDate
-		if outcome == upstream.Paid {
+		c.CARC = rapid.SampledFrom([]upstream.Codes{"", "CO-197", "PR-197 CO-45", "16"}).Draw(t, "carc")
+		c.RARC = rapid.SampledFrom([]upstream.Codes{"", "N130", "N130 MA01"}).Draw(t, "rarc")
+		if outcome == upstream.Paid || outcome == upstream.Adjusted {
 			c.Allowed = upstream.Money(rapid.Int64Range(0, 20_000).Draw(t, "allowed"))
 			c.Paid = c.Allowed / 2
+			c.PaymentDate = rapid.SampledFrom([]upstream.Day{0, c.DecidedDate, c.DecidedDate + 3, c.DecidedDate - 1}).Draw(t, "payment")
 		}
+		c.Decide()
 		return c
 	})
 }
@@ -85,51 +96,129 @@ func doSomething(r *rapid.T, tenant *Tenant, step int) {
 	}
 }
 
-func sameFromRollupsAndClaims(r *rapid.T, tenant *Tenant) {
+// answers are what all readers say as of a day.
+type answers struct {
+	Decisions *upstream.Decisions
+	Windows   []upstream.NodeWindow
+	Waits     *upstream.Waits
+	Amounts   []*upstream.Amounts // of several numbers of weeks
+	Denials   map[string]*upstream.Denials
+}
+
+var (
+	someWeeks  = []int{1, 5, 39}
+	somePayers = []string{"Aetna", "Cigna", "Medicare", "nobody"}
+)
+
+func readAll(t rapid.TB, tenant *Tenant, asOf upstream.Day, from From) (a answers) {
+	t.Helper()
 	ctx := context.Background()
+	var err, errs error
+	a.Decisions, err = tenant.Decisions(ctx, asOf, from)
+	errs = errors.Join(errs, err)
+	a.Windows, err = tenant.SubmittedWindows(ctx, asOf-60, asOf-14, asOf, from)
+	errs = errors.Join(errs, err)
+	a.Waits, err = tenant.Waits(ctx, asOf, from)
+	errs = errors.Join(errs, err)
+	for _, weeks := range someWeeks {
+		amounts, err := tenant.Amounts(ctx, asOf, weeks, from)
+		errs = errors.Join(errs, err)
+		a.Amounts = append(a.Amounts, amounts)
+	}
+	a.Denials = map[string]*upstream.Denials{}
+	for _, payer := range somePayers {
+		a.Denials[payer], err = tenant.Denials(ctx, payer, asOf-40, asOf, from)
+		errs = errors.Join(errs, err)
+	}
+	if errs != nil {
+		t.Fatal(errs)
+	}
+	return a
+}
+
+func sameFromRollupsAndClaims(r *rapid.T, tenant *Tenant) {
 	asOf := upstream.Day(20_000 + rapid.IntRange(-5, 200).Draw(r, "as of"))
-	fast, err := tenant.Decisions(ctx, asOf, FromRollups)
-	if err != nil {
-		r.Fatal(err)
+	fast := readAll(r, tenant, asOf, FromRollups)
+	if diff := cmp.Diff(readAll(r, tenant, asOf, FromClaims), fast); diff != "" {
+		r.Fatalf("as of %s: claims -, rollups +\n%s", asOf, diff)
 	}
-	slow, err := tenant.Decisions(ctx, asOf, FromClaims)
-	if err != nil {
-		r.Fatal(err)
+	claims := slices.Collect(maps.Values(stored(r, tenant)))
+	if diff := cmp.Diff(naiveDecisions(claims, asOf), flat(fast.Decisions)); diff != "" {
+		r.Fatalf("decisions as of %s: by definition -, read +\n%s", asOf, diff)
 	}
-	if diff := cmp.Diff(slow, fast); diff != "" {
-		r.Fatalf("decisions until %s: claims -, rollups +\n%s", asOf, diff)
+	if diff := cmp.Diff(naiveWaits(claims, asOf), fast.Waits); diff != "" {
+		r.Fatalf("waits as of %s: by definition -, read +\n%s", asOf, diff)
 	}
-	windowFast, err := tenant.SubmittedWindows(ctx, asOf-60, asOf-14, asOf, FromRollups)
-	if err != nil {
-		r.Fatal(err)
+	for i, weeks := range someWeeks {
+		if diff := cmp.Diff(naiveAmounts(claims, asOf, weeks), fast.Amounts[i]); diff != "" {
+			r.Fatalf("amounts of %d weeks as of %s: by definition -, read +\n%s", weeks, asOf, diff)
+		}
 	}
-	windowSlow, err := tenant.SubmittedWindows(ctx, asOf-60, asOf-14, asOf, FromClaims)
-	if err != nil {
-		r.Fatal(err)
-	}
-	if diff := cmp.Diff(windowSlow, windowFast); diff != "" {
-		r.Fatalf("windows as of %s: claims -, rollups +\n%s", asOf, diff)
+	for _, payer := range somePayers {
+		if diff := cmp.Diff(naiveDenials(claims, payer, asOf-40, asOf), spelled(fast.Denials[payer]), cmp.AllowUnexported(denial{})); diff != "" {
+			r.Fatalf("denials of %s as of %s: by definition -, read +\n%s", payer, asOf, diff)
+		}
 	}
 }
 
 func TestDamagedRollupIsFoundAndMended(t *testing.T) {
-	damages := []string{
-		"DELETE FROM rollup_day WHERE customer_id = $1 AND day = 20000",
-		"DELETE FROM rollup_series WHERE customer_id = $1 AND period = 625",
-		"UPDATE rollup_day SET cells = (SELECT cells FROM rollup_day WHERE customer_id = $1 AND day = 20001) WHERE customer_id = $1 AND day = 20000",
-		"UPDATE customer SET claims = claims + 1 WHERE id = $1",
-		"DELETE FROM claim WHERE customer_id = $1 AND claim_id = 'C00007'",
+	tests := []struct {
+		sql   string
+		wrong []string // kinds
+	}{
+		{"DELETE FROM rollup WHERE customer_id = $1 AND kind = 1 AND period = 20000", []string{"days"}},
+		{"DELETE FROM rollup WHERE customer_id = $1 AND kind = 2 AND period = 625", []string{"series"}},
+		{"DELETE FROM rollup WHERE customer_id = $1 AND kind = 3 AND period = 625", []string{"waits"}},
+		{"DELETE FROM rollup WHERE customer_id = $1 AND kind = 4 AND period = 625", []string{"aftermath"}},
+		{"DELETE FROM rollup WHERE customer_id = $1 AND kind = 5", []string{"amounts"}},
+		{"DELETE FROM rollup WHERE customer_id = $1 AND kind = 6", []string{"denials"}},
+		{"UPDATE customer SET claims = claims + 1 WHERE id = $1", nil},
+		{"UPDATE claim SET location_id = location_id + 1 WHERE customer_id = $1 AND claim_id = 'C00001'", []string{"denials"}},
+		{"UPDATE claim SET received_date = submitted_date + 1 WHERE customer_id = $1 AND claim_id = 'C00001'", []string{"waits"}},
+		{"UPDATE claim_past SET first_allowed = first_allowed + 100 WHERE customer_id = $1", []string{"days", "series", "amounts"}},
+		{"UPDATE claim_past SET repaid_date = 0 WHERE customer_id = $1", []string{"aftermath"}},
+		{"DELETE FROM claim WHERE customer_id = $1 AND claim_id = 'C00001'", []string{"days", "series", "waits", "aftermath", "denials"}},
 	}
 	onBoth(t, func(t *testing.T, s *Store) {
-		for i, sql := range damages {
+		for i, test := range tests {
 			tenant := customer(t, s, fmt.Sprint("customer ", i))
-			load(t, tenant, source("one", many(300)...), 50)
+			claims := many(300)
+			claims[0].ClaimID, claims[1].ClaimID = "C00000", "C00001" // paid and denied
+			load(t, tenant, source("one", append(claims, correctedClaims()...)...), 50)
 			if err := tenant.Fold(context.Background()); err != nil {
 				t.Fatal(err)
 			}
 			consistent(t, tenant)
+			damage(t, tenant, test.sql)
+			check, err := tenant.VerifyRollup(context.Background())
+			var wrong []string
+			for _, k := range check.Kinds {
+				if k.Wrong > 0 {
+					wrong = append(wrong, k.Kind)
+				}
+			}
+			if err != nil || check.OK() || !slices.Equal(wrong, test.wrong) {
+				t.Errorf("after %s: %+v, %v; want wrong %v", test.sql, check, err, test.wrong)
+			}
+			if err := tenant.RebuildRollup(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+			consistent(t, tenant)
+		}
+	})
+}
+
+func TestRollupThatCannotBeReadIsMended(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *Store) {
+		for i, sql := range []string{
+			"UPDATE rollup SET cells = (SELECT cells FROM rollup WHERE customer_id = $1 AND kind = 1 AND period = 20001) WHERE customer_id = $1 AND kind = 1 AND period = 20000",
+			"UPDATE rollup SET cells = (SELECT cells FROM rollup WHERE customer_id = $1 AND kind = 1 AND period = 20001) WHERE customer_id = $1 AND kind = 5",
+			"UPDATE rollup SET part = part + 7 WHERE customer_id = $1 AND kind = 6",
+		} {
+			tenant := customer(t, s, fmt.Sprint("customer ", i))
+			load(t, tenant, source("one", many(300)...), 50)
 			damage(t, tenant, sql)
-			if check, err := tenant.VerifyRollup(context.Background()); err != nil || check.OK() {
+			if check, err := tenant.VerifyRollup(context.Background()); upstream.ErrorCode(err) != upstream.Corrupt {
 				t.Errorf("after %s: %+v, %v", sql, check, err)
 			}
 			if err := tenant.RebuildRollup(context.Background()); err != nil {

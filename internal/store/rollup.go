@@ -2,178 +2,243 @@ package store
 
 import (
 	"cmp"
-	"encoding/binary"
-	"slices"
-
-	"upstream"
+	"math"
 )
 
-// A rollup cell counts the claims of one payer and CPT group that were submitted
-// on one day, first decided so many days later, with one filing and first
-// outcome, and sums their current amounts. The cells of a customer are the
-// (submitted, decided) matrix: rates by either date, open inventory and
-// maturation come out of it exactly.
+// A rollup counts claims by a key: a cell is a key and the sums of the claims
+// that have it. Each transaction that changes claims appends, for each kind of
+// rollup, one segment of signed changes; a fold moves segments into blobs, one
+// for each bucket of the kind, in the order readers want. Segments and blobs have
+// the same format: see codec.go.
+//
+// So much holds always: the segments and blobs of a kind come to what the raw
+// claims come to. Kinds are independent of each other.
 type cell struct {
-	cellKey
-	cellSum
+	key key
+	sum sum
 }
 
-type cellKey struct {
-	day          int32 // submitted
-	payer, group uint32
-	lag          int32 // days to the first decision; noLag while there is none
-	class        uint8 // filing << 4 | first outcome
+// key and sum are as wide as the widest kind; fields that a kind doesn't have
+// stay zero.
+type (
+	key [8]int32
+	sum [5]int64
+)
+
+// kind is one rollup of a customer's claims.
+type kind struct {
+	id           int64 // stored: never renumber
+	name         string
+	fields, sums int // of key and sum that are used
+	// of returns what a claim adds, and whether it adds anything.
+	of func(f *facts) (cell, bool)
+	// A bucket is all keys with the same part and period: key[0] is the part, if
+	// there is one, and the field after it >> shift is the period.
+	parted bool
+	shift  uint
 }
 
-type cellSum struct{ count, billed, allowed, paid int64 }
-
-const noLag = -1
-
-func (a *cellSum) add(b cellSum) {
-	a.count += b.count
-	a.billed += b.billed
-	a.allowed += b.allowed
-	a.paid += b.paid
+// facts are a claim's row with what the dictionaries say about its terms.
+type facts struct {
+	*claimRow
+	group      int64
+	carc, rarc int64 // the leading codes of the first decision, if it denied
 }
 
-func (k cellKey) filing() upstream.Filing   { return upstream.Filing(k.class >> 4) }
-func (k cellKey) outcome() upstream.Outcome { return upstream.Outcome(k.class & 15) }
+// rollupFormat is the format of the kinds together: what they count and how it
+// is written. A database with another one has its rollups made again.
+const rollupFormat = 2
 
-func compareCells(a, b cell) int {
-	return cmp.Or(
-		cmp.Compare(a.day, b.day), cmp.Compare(a.payer, b.payer), cmp.Compare(a.group, b.group),
-		cmp.Compare(a.lag, b.lag), cmp.Compare(a.class, b.class))
+// bucket is where a folded cell is kept; it depends on the first two fields.
+type bucket struct{ part, period int64 }
+
+const bucketFields = 2
+
+func (a bucket) compare(b bucket) int {
+	return cmp.Or(cmp.Compare(a.part, b.part), cmp.Compare(a.period, b.period))
 }
 
-// cellOf returns the cell that a claim adds to, and what it adds.
-func cellOf(r *claimRow, group int64) (cellKey, cellSum) {
-	v := &r.ints
-	k := cellKey{
-		day: int32(v[colSubmitted]), payer: uint32(v[colPayer]), group: uint32(group), lag: noLag,
-		class: uint8(v[colFiling])<<4 | uint8(v[colFirstOutcome]),
+func (k *kind) bucket(c *key) bucket {
+	if k.parted {
+		return bucket{int64(c[0]), int64(c[1] >> k.shift)}
 	}
-	if v[colFirstDecided] != 0 {
-		k.lag = int32(v[colFirstDecided] - v[colSubmitted])
-	}
-	return k, cellSum{1, v[colBilled], v[colAllowed], v[colPaid]}
+	return bucket{0, int64(c[0] >> k.shift)}
 }
 
-// deltas collects the signed changes of one transaction.
-type deltas map[cellKey]cellSum
-
-func (d deltas) add(k cellKey, s cellSum, sign int64) {
-	sum := d[k]
-	sum.add(cellSum{sign * s.count, sign * s.billed, sign * s.allowed, sign * s.paid})
-	d[k] = sum
-}
-
-func (d deltas) cells() []cell {
-	out := make([]cell, 0, len(d))
-	for k, s := range d {
-		if s != (cellSum{}) {
-			out = append(out, cell{k, s})
+func (a *key) compare(b *key) int {
+	for i := range a {
+		if a[i] != b[i] {
+			return cmp.Compare(a[i], b[i])
 		}
 	}
-	slices.SortFunc(out, compareCells)
-	return out
+	return 0
 }
 
-// combine sums cells of one key and drops those that come to nothing. It sorts
-// and reuses its argument.
-func combine(cells []cell) []cell {
-	slices.SortFunc(cells, compareCells)
-	out := cells[:0]
-	for _, c := range cells {
-		if n := len(out); n > 0 && out[n-1].cellKey == c.cellKey {
-			out[n-1].add(c.cellSum)
-			continue
-		}
-		out = append(out, c)
+func (s *sum) add(o *sum) {
+	for i := range s {
+		s[i] += o[i]
 	}
-	return slices.DeleteFunc(out, func(c cell) bool { return c.cellSum == (cellSum{}) })
 }
 
-// cellFormat is the first byte of an encoded list of cells. The rest is, per
-// cell in ascending order, nine varints: day minus the day before, payer, group,
-// lag + 1, class, count, billed, allowed, paid; signed ones in zigzag form.
-const cellFormat = 1
+// deltas collects the signed changes of one transaction, by position in kinds.
+type deltas [len(kinds)]tally
 
-func encodeCells(cells []cell) []byte {
-	b := make([]byte, 1, 1+len(cells)*16)
-	b[0] = cellFormat
-	day := int32(0)
-	for _, c := range cells {
-		b = binary.AppendVarint(b, int64(c.day-day))
-		day = c.day
-		b = binary.AppendUvarint(b, uint64(c.payer))
-		b = binary.AppendUvarint(b, uint64(c.group))
-		b = binary.AppendUvarint(b, uint64(c.lag+1))
-		b = append(b, c.class)
-		b = binary.AppendVarint(b, c.count)
-		b = binary.AppendVarint(b, c.billed)
-		b = binary.AppendVarint(b, c.allowed)
-		b = binary.AppendVarint(b, c.paid)
+func (d *deltas) reset() {
+	for i := range d {
+		d[i].reset()
 	}
-	return b
 }
 
-// decodeCells calls each with every cell of a blob.
-func decodeCells(b []byte, each func(cell)) error {
-	d := blob{b: b}
-	if d.byte() != cellFormat {
-		return errRollupFormat
+// add counts a claim in every kind, or takes it away where sign is -1.
+func (d *deltas) add(f *facts, sign int64) {
+	for i, k := range kinds {
+		d[i].add(k, f, sign)
 	}
-	day := int32(0)
-	for len(d.b) > 0 && !d.bad {
-		var c cell
-		day += int32(d.varint())
-		c.day, c.payer, c.group = day, uint32(d.uvarint()), uint32(d.uvarint())
-		c.lag, c.class = int32(d.uvarint())-1, d.byte()
-		c.count, c.billed, c.allowed, c.paid = d.varint(), d.varint(), d.varint(), d.varint()
-		if !d.bad {
-			each(c)
+}
+
+// combine merges sorted lists into one: it sums the cells of one key and drops
+// those that come to nothing.
+func combine(lists [][]cell) []cell {
+	switch len(lists) {
+	case 0:
+		return nil
+	case 1:
+		return lists[0]
+	}
+	return combineTwo(combine(lists[:len(lists)/2]), combine(lists[len(lists)/2:]))
+}
+
+func combineTwo(a, b []cell) []cell {
+	if len(a) == 0 {
+		return b
+	}
+	out := make([]cell, 0, len(a)+len(b))
+	for len(a) > 0 && len(b) > 0 {
+		switch order := a[0].key.compare(&b[0].key); {
+		case order < 0:
+			out, a = append(out, a[0]), a[1:]
+		case order > 0:
+			out, b = append(out, b[0]), b[1:]
+		default:
+			c := a[0]
+			if c.sum.add(&b[0].sum); c.sum != (sum{}) {
+				out = append(out, c)
+			}
+			a, b = a[1:], b[1:]
 		}
 	}
-	if d.bad {
-		return errRollupFormat
-	}
-	return nil
+	return append(append(out, a...), b...)
 }
 
-var errRollupFormat = upstream.Errorf(upstream.Corrupt, "a rollup can't be read; `upstream rollup rebuild` makes the rollups again from the claims")
-
-// blob reads the parts of an encoded rollup; bad stays set after a short read.
-type blob struct {
-	b   []byte
-	bad bool
+// segments reads up to limit segments of a kind, oldest first, and combines them.
+func (t *Tenant) segments(x tx, k *kind, limit int) (cells []cell, last int64, n int, err error) {
+	var lists [][]cell
+	err = x.query("SELECT id, cells FROM rollup_segment WHERE customer_id = $1 AND kind = $2 ORDER BY id LIMIT $3",
+		[]any{t.id, k.id, limit}, func(r row) error {
+			last = r.int(0)
+			n++
+			list, err := k.decode(r.bytes(1), nil)
+			lists = append(lists, list)
+			return err
+		})
+	return combine(lists), last, n, err
 }
 
-func (d *blob) byte() byte {
-	if len(d.b) == 0 {
-		d.bad = true
-		return 0
-	}
-	v := d.b[0]
-	d.b = d.b[1:]
-	return v
+// span are buckets: those of some parts and some periods, first and last inclusive.
+type span struct{ firstPart, lastPart, first, last int64 }
+
+func periods(first, last int64) span { return span{0, 0, first, last} }
+
+func (s span) contains(at bucket) bool {
+	return at.part >= s.firstPart && at.part <= s.lastPart && at.period >= s.first && at.period <= s.last
 }
 
-func (d *blob) uvarint() uint64 {
-	if len(d.b) > 0 && d.b[0] < 0x80 { // most are one byte
-		v := d.b[0]
-		d.b = d.b[1:]
-		return uint64(v)
+// buckets calls each with every bucket of s that holds something, in order: with
+// its blob, which is valid until the next call, and the cells that are not
+// folded into it yet. Either may be missing.
+func (t *Tenant) buckets(x tx, k *kind, s span, from From, each func(at bucket, blob []byte, waiting []cell) error) error {
+	if from == FromClaims {
+		cells, _, err := t.cellsFromClaims(x, k)
+		if err != nil {
+			return err
+		}
+		_, err = t.waitingBefore(k, cells, s, bucket{math.MaxInt64, 0}, each)
+		return err
 	}
-	v, n := binary.Uvarint(d.b)
-	if n <= 0 {
-		d.bad, d.b = true, nil
-		return 0
+	waiting, _, _, err := t.segments(x, k, math.MaxInt32)
+	if err != nil {
+		return err
 	}
-	d.b = d.b[n:]
-	return v
+	err = x.query(`SELECT part, period, cells FROM rollup WHERE customer_id = $1 AND kind = $2
+			AND part >= $3 AND part <= $4 AND period >= $5 AND period <= $6 ORDER BY part, period`,
+		[]any{t.id, k.id, s.firstPart, s.lastPart, s.first, s.last}, func(r row) error {
+			at := bucket{r.int(0), r.int(1)}
+			if waiting, err = t.waitingBefore(k, waiting, s, at, each); err != nil {
+				return err
+			}
+			var own []cell
+			own, waiting = k.cutBucket(waiting, at)
+			return each(at, r.bytes(2), own)
+		})
+	if err != nil {
+		return err
+	}
+	_, err = t.waitingBefore(k, waiting, s, bucket{math.MaxInt64, 0}, each)
+	return err
 }
 
-func (d *blob) varint() int64 {
-	u := d.uvarint()
-	return int64(u>>1) ^ -int64(u&1)
+// waitingBefore calls each with the buckets of s before end that have only
+// waiting cells, and returns the cells from end on.
+func (t *Tenant) waitingBefore(k *kind, waiting []cell, s span, end bucket, each func(bucket, []byte, []cell) error) ([]cell, error) {
+	for len(waiting) > 0 {
+		at := k.bucket(&waiting[0].key)
+		if at.compare(end) >= 0 {
+			break
+		}
+		var own []cell
+		own, waiting = k.cutBucket(waiting, at)
+		if s.contains(at) {
+			if err := each(at, nil, own); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return waiting, nil
+}
+
+// cutBucket cuts the cells of a bucket off the front of sorted cells.
+func (k *kind) cutBucket(cells []cell, at bucket) (own, rest []cell) {
+	n := 0
+	for n < len(cells) && k.bucket(&cells[n].key) == at {
+		n++
+	}
+	return cells[:n], cells[n:]
+}
+
+// cells calls each with the cells of the buckets of s in order; the cell is
+// overwritten by the next one.
+func (t *Tenant) cells(x tx, k *kind, s span, from From, each func(c *cell)) error {
+	return t.buckets(x, k, s, from, func(at bucket, blob []byte, waiting []cell) error {
+		if len(waiting) == 0 {
+			r := k.reader(blob, &at)
+			for r.next() {
+				each(&r.cell)
+			}
+			return r.err()
+		}
+		cells, err := k.together(at, blob, waiting)
+		for i := range cells {
+			each(&cells[i])
+		}
+		return err
+	})
+}
+
+// together returns all cells of a bucket.
+func (k *kind) together(at bucket, blob []byte, waiting []cell) ([]cell, error) {
+	if blob == nil {
+		return waiting, nil
+	}
+	folded, err := k.decode(blob, &at)
+	return combineTwo(folded, waiting), err
 }

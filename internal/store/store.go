@@ -22,7 +22,8 @@ type Store struct {
 }
 
 // Open opens the database of a URL, makes it if it is a file that does not exist
-// yet, and brings its schema up to date. sqlite:FILE is the embedded database,
+// yet, and brings its schema up to date; after an upgrade that may mean to make
+// all rollups again, some seconds for each million claims. sqlite:FILE is the embedded database,
 // postgres://… a PostgreSQL one.
 func Open(ctx context.Context, url string) (*Store, error) {
 	db, err := openEngine(ctx, url)
@@ -31,6 +32,10 @@ func Open(ctx context.Context, url string) (*Store, error) {
 	}
 	s := &Store{db: db}
 	if err := s.migrate(ctx); err != nil {
+		db.close()
+		return nil, err
+	}
+	if err := s.renewRollups(ctx); err != nil {
 		db.close()
 		return nil, err
 	}
@@ -123,7 +128,7 @@ func (s *Store) CreateCustomer(ctx context.Context, name string, now time.Time) 
 		if c.ID, err = one(t, "SELECT COALESCE(MAX(id), 0) + 1 FROM customer"); err != nil {
 			return err
 		}
-		_, err = t.exec("INSERT INTO customer (id, name, created_at) VALUES ($1, $2, $3)", c.ID, name, c.CreatedAt.UnixMicro())
+		_, err = t.exec("INSERT INTO customer (id, name, created_at, rollup_format) VALUES ($1, $2, $3, $4)", c.ID, name, c.CreatedAt.UnixMicro(), rollupFormat)
 		return err
 	})
 	return c, err

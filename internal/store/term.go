@@ -1,6 +1,12 @@
 package store
 
-import "upstream"
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"upstream"
+)
 
 // termKind is one of the dictionaries of a customer.
 type termKind int64
@@ -15,6 +21,8 @@ const (
 	kindLocation
 	kindCARC
 	kindRARC
+	kindLeadingCARC // of a list of CARCs, without its group code
+	kindLeadingRARC
 	termKinds
 )
 
@@ -25,13 +33,33 @@ type terms struct {
 	customer int64
 	ids      [termKinds]map[string]int64
 	values   [termKinds]map[int64]string
-	groups   map[int64]int64 // code id → group id
+	derived  [termKinds]map[int64]int64 // what follows from a term, by derivedKinds
+	complete bool                       // loadDerived has been called: what is not here is nowhere
+}
+
+// derivedKinds are the kinds whose terms follow from the terms of another kind.
+var derivedKinds = [...]struct {
+	of, kind termKind
+	value    func(string) string
+}{
+	{kindCode, kindGroup, upstream.CPTGroup},
+	{kindCARC, kindLeadingCARC, leadingCode},
+	{kindRARC, kindLeadingRARC, leadingCode},
+}
+
+// leadingCode is the first of a list of codes, without its group code.
+func leadingCode(list string) string {
+	first := upstream.Codes(list).First()
+	if _, number, ok := strings.Cut(first, "-"); ok {
+		return number
+	}
+	return first
 }
 
 func newTerms(customer int64) *terms {
-	l := &terms{customer: customer, groups: map[int64]int64{}}
+	l := &terms{customer: customer}
 	for k := range l.ids {
-		l.ids[k], l.values[k] = map[string]int64{}, map[int64]string{}
+		l.ids[k], l.values[k], l.derived[k] = map[string]int64{}, map[int64]string{}, map[int64]int64{}
 	}
 	return l
 }
@@ -68,9 +96,40 @@ func (l *terms) value(t tx, kind termKind, id int64) (string, error) {
 	}
 	v, ok := l.values[kind][id]
 	if !ok {
-		return "", upstream.Errorf(upstream.Corrupt, "the dictionary of customer %d lacks an entry its claims use; restore the database from a backup", l.customer)
+		return "", l.errMissing()
 	}
 	return v, nil
+}
+
+func (l *terms) errMissing() error {
+	return upstream.Errorf(upstream.Corrupt, "the dictionary of customer %d lacks an entry its claims use; restore the database from a backup", l.customer)
+}
+
+// termTexts are all terms of a kind, by id, with their rank among the others. No
+// term has id and rank zero, and comes first.
+type termTexts struct {
+	text []string
+	rank []int32
+}
+
+func (t *termTexts) has(id int32) bool { return id >= 0 && int(id) < len(t.text) }
+
+// texts returns all terms of a kind, for readers of many cells.
+func (l *terms) texts(t tx, kind termKind) (termTexts, error) {
+	if err := l.loadAll(t, kind); err != nil {
+		return termTexts{}, err
+	}
+	byID := l.values[kind]
+	ids := slices.SortedFunc(maps.Keys(byID), func(a, b int64) int { return strings.Compare(byID[a], byID[b]) })
+	most := int64(0)
+	for _, id := range ids {
+		most = max(most, id)
+	}
+	out := termTexts{make([]string, most+1), make([]int32, most+1)}
+	for rank, id := range ids {
+		out.text[id], out.rank[id] = byID[id], int32(rank)+1
+	}
+	return out, nil
 }
 
 func (l *terms) loadAll(t tx, kind termKind) error {
@@ -90,19 +149,72 @@ func (l *terms) lookup(t tx, kind termKind, value string) (int64, error) {
 	return l.ids[kind][value], err
 }
 
-// group returns the CPT group of a stored code. Every code has had its group
-// made beside it, so that readers find it.
-func (l *terms) group(t tx, code int64) (int64, error) {
-	if g, ok := l.groups[code]; ok {
-		return g, nil
+// follows returns the id of the term of a derived kind that follows from a term,
+// zero from none, and makes it if it is new.
+func (l *terms) follows(t tx, which int, from int64) (int64, error) {
+	d := &derivedKinds[which]
+	if id, ok := l.derived[d.kind][from]; ok || from == 0 {
+		return id, nil
 	}
-	text, err := l.value(t, kindCode, code)
+	if l.complete {
+		return 0, upstream.Errorf(upstream.Corrupt, "the tables of codes have changed since the rollups of customer %d were made; `upstream rollup rebuild --customer %d` makes them again", l.customer, l.customer)
+	}
+	text, err := l.value(t, d.of, from)
 	if err != nil {
 		return 0, err
 	}
-	g, err := l.id(t, kindGroup, upstream.CPTGroup(text))
+	id, err := l.id(t, d.kind, d.value(text))
 	if err == nil {
-		l.groups[code] = g
+		l.derived[d.kind][from] = id
 	}
-	return g, err
+	return id, err
+}
+
+// facts adds to a row what the dictionaries say.
+func (l *terms) facts(t tx, r *claimRow) (f facts, err error) {
+	f.claimRow = r
+	if f.group, err = l.follows(t, 0, r.ints[colCode]); err != nil || !r.denied() {
+		return f, err
+	}
+	if f.carc, err = l.follows(t, 1, r.past[pastCARC]); err != nil {
+		return f, err
+	}
+	f.rarc, err = l.follows(t, 2, r.past[pastRARC])
+	return f, err
+}
+
+// loadDerived fills in what follows from every term, for readers that stream
+// claims and so can't ask in between.
+func (l *terms) loadDerived(t tx) error {
+	for _, d := range derivedKinds {
+		if err := l.loadAll(t, d.of); err != nil {
+			return err
+		}
+		if err := l.loadAll(t, d.kind); err != nil {
+			return err
+		}
+		for id, text := range l.values[d.of] {
+			// Leading codes are made for denials alone.
+			if follows, ok := l.ids[d.kind][d.value(text)]; ok {
+				l.derived[d.kind][id] = follows
+			}
+		}
+	}
+	l.complete = true
+	return nil
+}
+
+// makeDerived makes what follows from every term by now.
+func (l *terms) makeDerived(t tx) error {
+	for _, d := range derivedKinds {
+		if err := l.loadAll(t, d.of); err != nil {
+			return err
+		}
+		for _, text := range slices.Sorted(maps.Values(l.values[d.of])) {
+			if _, err := l.id(t, d.kind, d.value(text)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

@@ -2,67 +2,80 @@ package store
 
 import (
 	"context"
-	"maps"
-	"slices"
-
-	"upstream"
+	"math"
 )
 
 // RollupCheck tells how the rollups of a customer compare with its claims.
 type RollupCheck struct {
-	Claims      int64 `json:"claims"`       // raw claims read
-	Cells       int   `json:"cells"`        // cells they come to
-	WrongCells  int   `json:"wrong_cells"`  // cells that differ, are missing or too many
-	WrongPoints int   `json:"wrong_points"` // likewise points of the series
-	WrongCount  bool  `json:"wrong_count"`  // the customer's count of claims differs
+	Claims     int64       `json:"claims"`      // raw claims read
+	WrongCount bool        `json:"wrong_count"` // the customer's count of claims differs
+	Kinds      []KindCheck `json:"kinds"`       // always all, in one order
+}
+
+// KindCheck tells how one kind of rollup compares with the claims.
+type KindCheck struct {
+	Kind  string `json:"kind"`
+	Cells int    `json:"cells"` // cells the claims come to
+	Wrong int    `json:"wrong"` // cells that differ, are missing or too many
 }
 
 // OK reports whether the rollups equal the claims.
-func (c RollupCheck) OK() bool { return c.WrongCells == 0 && c.WrongPoints == 0 && !c.WrongCount }
+func (c RollupCheck) OK() bool { return c.Wrong() == 0 && !c.WrongCount }
+
+// Wrong returns the number of wrong cells of all kinds.
+func (c RollupCheck) Wrong() (n int) {
+	for _, k := range c.Kinds {
+		n += k.Wrong
+	}
+	return n
+}
+
+// Cells returns the number of cells that the claims come to.
+func (c RollupCheck) Cells() (n int) {
+	for _, k := range c.Kinds {
+		n += k.Cells
+	}
+	return n
+}
 
 // VerifyRollup computes the rollups again from the raw claims and compares.
 func (t *Tenant) VerifyRollup(ctx context.Context) (check RollupCheck, err error) {
 	err = t.s.read(ctx, func(x tx) error {
-		truth, claims, err := t.cellsFromClaims(x)
-		if err != nil {
-			return err
+		check = RollupCheck{}
+		for _, k := range kinds { // one at a time: together they would take much memory
+			truth, claims, err := t.cellsFromClaims(x, k)
+			if err != nil {
+				return err
+			}
+			stored, err := t.storedCells(x, k)
+			if err != nil {
+				return err
+			}
+			check.Claims = claims
+			check.Kinds = append(check.Kinds, KindCheck{k.name, len(truth), differences(truth, stored)})
 		}
-		check = RollupCheck{Claims: claims, Cells: len(truth)}
 		counted, err := one(x, "SELECT claims FROM customer WHERE id = $1", t.id)
-		if err != nil {
-			return err
-		}
-		check.WrongCount = counted != claims
-		stored, _, _, err := t.segments(x, 1<<30)
-		if err != nil {
-			return err
-		}
-		points := seriesOf(stored)
-		err = x.query("SELECT cells FROM rollup_day WHERE customer_id = $1", []any{t.id}, func(r row) error {
-			return decodeCells(r.bytes(0), func(c cell) { stored = append(stored, c) })
-		})
-		if err != nil {
-			return err
-		}
-		err = x.query("SELECT period, cells FROM rollup_series WHERE customer_id = $1", []any{t.id}, func(r row) error {
-			return decodePoints(int32(r.int(0)), r.bytes(1), func(payer, group uint32) func(int32, pointSum) {
-				return func(day int32, s pointSum) { points = append(points, point{payer, group, day, s}) }
-			})
-		})
-		check.WrongCells = differences(truth, combine(stored), compareCells)
-		check.WrongPoints = differences(seriesOf(truth), combinePoints(points), comparePoints)
+		check.WrongCount = counted != check.Claims
 		return err
 	})
 	return check, err
 }
 
+// storedCells returns all cells of a kind, folded or not.
+func (t *Tenant) storedCells(x tx, k *kind) ([]cell, error) {
+	var all []cell
+	everything := span{math.MinInt64, math.MaxInt64, math.MinInt64, math.MaxInt64}
+	err := t.cells(x, k, everything, FromRollups, func(c *cell) { all = append(all, *c) })
+	return all, err
+}
+
 // differences counts the keys at which two sorted lists differ.
-func differences[T comparable](a, b []T, compare func(T, T) int) (n int) {
+func differences(a, b []cell) (n int) {
 	for len(a) > 0 || len(b) > 0 {
 		switch {
-		case len(b) == 0 || len(a) > 0 && compare(a[0], b[0]) < 0:
+		case len(b) == 0 || len(a) > 0 && a[0].key.compare(&b[0].key) < 0:
 			a, n = a[1:], n+1
-		case len(a) == 0 || compare(a[0], b[0]) > 0:
+		case len(a) == 0 || a[0].key.compare(&b[0].key) > 0:
 			b, n = b[1:], n+1
 		default:
 			if a[0] != b[0] {
@@ -74,82 +87,71 @@ func differences[T comparable](a, b []T, compare func(T, T) int) (n int) {
 	return n
 }
 
-// cellsFromClaims computes the cells of all raw claims.
-func (t *Tenant) cellsFromClaims(x tx) ([]cell, int64, error) {
+// cellsFromClaims computes the cells of a kind from all raw claims.
+func (t *Tenant) cellsFromClaims(x tx, k *kind) ([]cell, int64, error) {
 	l := newTerms(t.id)
-	if err := l.loadGroups(x); err != nil {
+	if err := l.loadDerived(x); err != nil {
 		return nil, 0, err
 	}
-	sums, claims := deltas{}, int64(0)
-	err := x.query("SELECT payer_id, code_id, submitted_date, first_decided_date, filing, first_outcome, billed, allowed, paid FROM claim WHERE customer_id = $1",
-		[]any{t.id}, func(r row) error {
-			claims++
-			var c claimRow
-			v := &c.ints
-			v[colPayer], v[colCode], v[colSubmitted], v[colFirstDecided] = r.int(0), r.int(1), r.int(2), r.int(3)
-			v[colFiling], v[colFirstOutcome] = r.int(4), r.int(5)
-			v[colBilled], v[colAllowed], v[colPaid] = r.int(6), r.int(7), r.int(8)
-			k, s := cellOf(&c, l.groups[v[colCode]])
-			sums.add(k, s, +1)
-			return nil
-		})
+	var sums tally
+	claims := int64(0)
+	var c claimRow
+	err := x.query(selectClaimSQL, []any{t.id}, func(r row) error {
+		claims++
+		c.scanInts(r)
+		f, err := l.facts(x, &c)
+		if err == nil {
+			sums.add(k, &f, +1)
+		}
+		return err
+	})
 	return sums.cells(), claims, err
-}
-
-// loadGroups fills in the group of every code, for readers that stream claims
-// and so can't ask in between.
-func (l *terms) loadGroups(x tx) error {
-	if err := l.loadAll(x, kindCode); err != nil {
-		return err
-	}
-	if err := l.loadAll(x, kindGroup); err != nil {
-		return err
-	}
-	for code, text := range l.values[kindCode] {
-		id, ok := l.ids[kindGroup][upstream.CPTGroup(text)]
-		if !ok {
-			return upstream.Errorf(upstream.Corrupt, "the table of CPT groups has changed since the rollups of customer %d were made; `upstream rollup rebuild --customer %d` makes them again", l.customer, l.customer)
-		}
-		l.groups[code] = id
-	}
-	return nil
-}
-
-// makeGroups makes the groups that stored codes have by now.
-func (l *terms) makeGroups(x tx) error {
-	if err := l.loadAll(x, kindCode); err != nil {
-		return err
-	}
-	for _, text := range slices.Sorted(maps.Values(l.values[kindCode])) {
-		if _, err := l.id(x, kindGroup, upstream.CPTGroup(text)); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // RebuildRollup makes the rollups again from the raw claims, in one transaction.
 func (t *Tenant) RebuildRollup(ctx context.Context) error {
-	return t.s.write(ctx, t.id, func(x tx) error {
-		if err := newTerms(t.id).makeGroups(x); err != nil {
+	return t.s.write(ctx, t.id, t.rebuild)
+}
+
+func (t *Tenant) rebuild(x tx) error {
+	if err := newTerms(t.id).makeDerived(x); err != nil {
+		return err
+	}
+	for _, table := range []string{"rollup_segment", "rollup"} {
+		if _, err := x.exec("DELETE FROM "+table+" WHERE customer_id = $1", t.id); err != nil {
 			return err
 		}
-		cells, claims, err := t.cellsFromClaims(x)
+	}
+	claims := int64(0)
+	for _, k := range kinds {
+		cells, n, err := t.cellsFromClaims(x, k)
 		if err != nil {
 			return err
 		}
-		for _, table := range []string{"rollup_segment", "rollup_day", "rollup_series"} {
-			if _, err := x.exec("DELETE FROM "+table+" WHERE customer_id = $1", t.id); err != nil {
-				return err
-			}
-		}
-		if err := t.foldDays(x, slices.Clone(cells)); err != nil {
+		claims = n
+		if err := t.foldCells(x, k, cells); err != nil {
 			return err
 		}
-		if err := t.foldSeries(x, cells); err != nil {
-			return err
-		}
-		_, err = x.exec("UPDATE customer SET claims = $1, data_version = data_version + 1 WHERE id = $2", claims, t.id)
-		return err
+	}
+	_, err := x.exec("UPDATE customer SET claims = $1, data_version = data_version + 1, rollup_format = $2 WHERE id = $3", claims, rollupFormat, t.id)
+	return err
+}
+
+// renewRollups makes the rollups again of customers that have them in another
+// format: those of a database made by an earlier version.
+func (s *Store) renewRollups(ctx context.Context) error {
+	var old []int64
+	err := s.read(ctx, func(x tx) error {
+		return x.query("SELECT id FROM customer WHERE rollup_format <> $1 ORDER BY id", []any{rollupFormat}, func(r row) error {
+			old = append(old, r.int(0))
+			return nil
+		})
 	})
+	for _, id := range old {
+		if err != nil {
+			return err
+		}
+		err = (&Tenant{s, id}).RebuildRollup(ctx)
+	}
+	return err
 }

@@ -19,28 +19,35 @@ func (t *Tenant) SubmittedWindows(ctx context.Context, baselineFirst, currentFir
 	}
 	type node struct{ payer, group uint32 }
 	counts := map[node]*upstream.NodeWindow{}
-	add := func(c cell) {
-		p, ok := pointOf(c)
-		if !ok || c.day < int32(baselineFirst) || c.day > int32(asOf) || p.day > int32(asOf) {
+	add := func(c *cell) {
+		day := upstream.Day(c.key[daySubmitted])
+		lag, decided := unpackLag(c.key[dayLag])
+		filing, first := upstream.Filing(c.key[dayClass]>>4), upstream.Outcome(c.key[dayClass]&15)
+		if day < baselineFirst || day > asOf || !decided || day+upstream.Day(lag) > asOf || !upstream.IsDecided(filing, first) {
 			return
 		}
-		w := counts[node{c.payer, c.group}]
+		n := node{uint32(c.key[dayPayer]), uint32(c.key[dayGroup])}
+		w := counts[n]
 		if w == nil {
 			w = &upstream.NodeWindow{}
-			counts[node{c.payer, c.group}] = w
+			counts[n] = w
 		}
-		if c.day >= int32(currentFirst) {
-			w.CurrentN += p.decided
-			w.CurrentDenied += p.denied
+		count, denied, allowed := c.sum[dayCount], int64(0), c.sum[dayAllowed]+c.sum[dayFirstAllowed]
+		if upstream.IsDenial(filing, first) {
+			denied, allowed = count, 0
+		}
+		if day >= currentFirst {
+			w.CurrentN += count
+			w.CurrentDenied += denied
 			return
 		}
-		w.BaselineN += p.decided
-		w.BaselineDenied += p.denied
-		w.BaselineAllowed += upstream.Money(p.allowed)
+		w.BaselineN += count
+		w.BaselineDenied += denied
+		w.BaselineAllowed += upstream.Money(allowed)
 	}
 	var out []upstream.NodeWindow
 	err := t.s.read(ctx, func(x tx) error {
-		if err := t.cells(x, baselineFirst, asOf, from, add); err != nil {
+		if err := t.cells(x, dayKind, periods(int64(baselineFirst), int64(asOf)), from, add); err != nil {
 			return err
 		}
 		l := newTerms(t.id)
@@ -62,28 +69,4 @@ func (t *Tenant) SubmittedWindows(ctx context.Context, baselineFirst, currentFir
 		return cmp.Or(cmp.Compare(a.Payer, b.Payer), cmp.Compare(a.CPTGroup, b.CPTGroup))
 	})
 	return out, err
-}
-
-// cells calls each with the cells of the submitted days from first through last;
-// one key may come in several parts.
-func (t *Tenant) cells(x tx, first, last upstream.Day, from From, each func(cell)) error {
-	if from == FromClaims {
-		cells, _, err := t.cellsFromClaims(x)
-		for _, c := range cells {
-			each(c)
-		}
-		return err
-	}
-	err := x.query("SELECT cells FROM rollup_day WHERE customer_id = $1 AND day >= $2 AND day <= $3",
-		[]any{t.id, int64(first), int64(last)}, func(r row) error {
-			return decodeCells(r.bytes(0), each)
-		})
-	if err != nil {
-		return err
-	}
-	waiting, _, _, err := t.segments(x, 1<<30)
-	for _, c := range waiting {
-		each(c)
-	}
-	return err
 }

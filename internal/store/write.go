@@ -12,7 +12,7 @@ type writer struct {
 	tenant   *Tenant
 	terms    *terms
 	rows     []claimRow
-	deltas   deltas
+	deltas   *deltas
 	fileDate func(tx, int64) (upstream.Day, error)
 	removed  int64
 	changed  bool
@@ -38,9 +38,6 @@ func (w *writer) put(claims []upstream.Claim, tally *upstream.Tally) error {
 		if err := w.terms.encode(w.t, w.tenant.id, &claims[i], &w.rows[i]); err != nil {
 			return err
 		}
-		if _, err := w.terms.group(w.t, w.rows[i].ints[colCode]); err != nil {
-			return err
-		}
 	}
 	taken, err := w.t.insertClaims(w.rows)
 	if err != nil {
@@ -49,6 +46,7 @@ func (w *writer) put(claims []upstream.Claim, tally *upstream.Tally) error {
 	if _, err := w.t.exec("UPDATE customer SET last_claim = $1 WHERE id = $2", last, w.tenant.id); err != nil {
 		return err
 	}
+	var corrected []*claimRow
 	for i, next := 0, 0; i < len(w.rows); i++ {
 		if next < len(taken) && taken[next] == i {
 			next++
@@ -57,19 +55,24 @@ func (w *writer) put(claims []upstream.Claim, tally *upstream.Tally) error {
 		if err := w.count(&w.rows[i], +1); err != nil {
 			return err
 		}
+		if w.rows[i].corrected() {
+			corrected = append(corrected, &w.rows[i])
+		}
+	}
+	if err := insertPast(w.t, corrected); err != nil {
+		return err
 	}
 	tally.Inserted += int64(len(claims) - len(taken))
 	return w.merge(claims, taken, tally)
 }
 
-// count adds a row's cell to the deltas, or takes it away.
+// count adds a row to the deltas, or takes it away.
 func (w *writer) count(r *claimRow, sign int64) error {
-	group, err := w.terms.group(w.t, r.ints[colCode])
+	f, err := w.terms.facts(w.t, r)
 	if err != nil {
 		return err
 	}
-	k, s := cellOf(r, group)
-	w.deltas.add(k, s, sign)
+	w.deltas.add(&f, sign)
 	w.changed = true
 	return nil
 }
@@ -77,7 +80,7 @@ func (w *writer) count(r *claimRow, sign int64) error {
 // mergeChunk bounds the parameters of one statement.
 const mergeChunk = 200
 
-var selectKnownSQL = "SELECT " + claimColumns + " FROM claim WHERE customer_id = $1 AND claim_id IN (" + placeholders(2, mergeChunk) + ")"
+var selectKnownSQL = selectClaimSQL + " AND c.claim_id IN (" + placeholders(2, mergeChunk) + ")"
 
 // merge folds the claims at the taken positions into what is stored.
 func (w *writer) merge(claims []upstream.Claim, taken []int, tally *upstream.Tally) error {
@@ -140,7 +143,21 @@ func (w *writer) mergeSome(claims []upstream.Claim, taken []int, tally *upstream
 			updates = append(updates, after)
 		}
 	}
-	return w.t.execMany(updateClaimSQL, len(updates), func(i int, p []any) { updates[i].values(p) })
+	return w.update(updates)
+}
+
+func (w *writer) update(rows []claimRow) error {
+	all := make([]*claimRow, len(rows))
+	for i := range rows {
+		all[i] = &rows[i]
+	}
+	if err := w.t.execMany(updateClaimSQL, len(rows), func(i int, p []any) { rows[i].values(p) }); err != nil {
+		return err
+	}
+	if err := deletePast(w.t, all); err != nil {
+		return err
+	}
+	return insertPast(w.t, all)
 }
 
 // known reads the stored claims of the keys at the taken positions.
@@ -171,15 +188,19 @@ func (w *writer) known(claims []upstream.Claim, taken []int) (map[claimKey]upstr
 	return known, err
 }
 
-// commit appends the rollup segment and advances the customer's counts, if
+// commit appends the rollup segments and advances the customer's counts, if
 // anything changed.
 func (w *writer) commit(inserted int64) error {
 	if !w.changed {
 		return nil
 	}
-	if cells := w.deltas.cells(); len(cells) > 0 {
-		_, err := w.t.exec("INSERT INTO rollup_segment (customer_id, id, cells) SELECT $1, COALESCE(MAX(id), 0) + 1, $2 FROM rollup_segment WHERE customer_id = $1",
-			w.tenant.id, encodeCells(cells))
+	for i, k := range kinds {
+		cells := w.deltas[i].cells()
+		if len(cells) == 0 {
+			continue
+		}
+		_, err := w.t.exec("INSERT INTO rollup_segment (customer_id, kind, id, cells) SELECT $1, $2, COALESCE(MAX(id), 0) + 1, $3 FROM rollup_segment WHERE customer_id = $1 AND kind = $2",
+			w.tenant.id, k.id, k.encode(cells))
 		if err != nil {
 			return err
 		}
@@ -191,12 +212,12 @@ func (w *writer) commit(inserted int64) error {
 // DeleteClaims removes claims by claim id, all lines of each, and returns how
 // many lines there were. Retention and the removal of a wrong upload need it.
 func (t *Tenant) DeleteClaims(ctx context.Context, claimIDs []string) (int64, error) {
-	w := &writer{tenant: t, terms: newTerms(t.id), deltas: deltas{}}
+	w := &writer{tenant: t, terms: newTerms(t.id), deltas: &deltas{}}
 	err := t.s.write(ctx, t.id, func(x tx) error {
 		w.t = x
 		for _, id := range claimIDs {
 			var rows []claimRow
-			err := x.query("SELECT "+claimColumns+" FROM claim WHERE customer_id = $1 AND claim_id = $2", []any{t.id, id}, func(r row) error {
+			err := x.query(selectClaimSQL+" AND c.claim_id = $2", []any{t.id, id}, func(r row) error {
 				var c claimRow
 				c.scan(r)
 				rows = append(rows, c)
@@ -205,10 +226,15 @@ func (t *Tenant) DeleteClaims(ctx context.Context, claimIDs []string) (int64, er
 			if err != nil {
 				return err
 			}
+			all := make([]*claimRow, len(rows))
 			for i := range rows {
 				if err := w.count(&rows[i], -1); err != nil {
 					return err
 				}
+				all[i] = &rows[i]
+			}
+			if err := deletePast(x, all); err != nil {
+				return err
 			}
 			n, err := x.exec("DELETE FROM claim WHERE customer_id = $1 AND claim_id = $2", t.id, id)
 			if err != nil {
