@@ -1,15 +1,10 @@
 package synth
 
 import (
-	"bytes"
-	"errors"
 	"math"
-	"strings"
 	"testing"
-	"testing/iotest"
 
 	"github.com/google/go-cmp/cmp"
-	"pgregory.net/rapid"
 
 	"upstream"
 )
@@ -247,104 +242,6 @@ func TestANewCARCIsNewToTheClaims(t *testing.T) {
 	}
 }
 
-func TestPlantedSlowDownShowsInTheLags(t *testing.T) {
-	mean := func(o Options) float64 {
-		days, n := 0.0, 0.0
-		for _, c := range all(generator(t, o)) {
-			if in(slowDown, c) && c.SubmittedDate >= start && c.SubmittedDate < asOf-90 && c.FirstDecidedDate != 0 {
-				days += float64(c.FirstDecidedDate - c.ReceivedDate)
-				n++
-			}
-		}
-		return days / n
-	}
-	o := withDrifts(300_000, slowDown)
-	with := mean(o)
-	o.Placebo = true
-	without := mean(o)
-	// The wait for a remittance day, about two days, does not stretch.
-	near(t, "ratio of mean lags", (with-2)/(without-2), 1.5, .05)
-}
-
-func TestSlowDownMeetsClaimsThatAreOpen(t *testing.T) {
-	// A claim open at the start goes slower from there on, whenever it was received.
-	o := withDrifts(300_000, slowDown)
-	with := generator(t, o)
-	o.Placebo = true
-	without := generator(t, o)
-	var a, b upstream.Claim
-	left, now, n := 0., 0., 0.
-	for i := range o.Records {
-		with.Claim(i, &a)
-		without.Claim(i, &b)
-		if in(slowDown, &a) && b.ReceivedDate < start && b.FirstDecidedDate >= start+4 {
-			left += float64(b.FirstDecidedDate - start)
-			now += float64(a.FirstDecidedDate - start)
-			n++
-		}
-	}
-	if n < 300 {
-		t.Fatalf("%.0f claims open at the start", n)
-	}
-	near(t, "ratio of what was left to wait", (now/n-2)/(left/n-2), slowDown.Delta, .1)
-}
-
-func TestOnlyPaymentsSlowDown(t *testing.T) {
-	o := withDrifts(300_000, payLater)
-	with := generator(t, o)
-	o.Placebo = true
-	without := generator(t, o)
-	var a, b upstream.Claim
-	var later, n, denied float64
-	for i := range o.Records {
-		with.Claim(i, &a)
-		without.Claim(i, &b)
-		if !in(payLater, &a) || b.FirstDecidedDate < start+14 || b.FirstDecidedDate > asOf-90 {
-			continue
-		}
-		if b.IsDenial() {
-			denied++
-			if firstState(&a) != firstState(&b) {
-				t.Fatalf("claim %d was denied at another time", i)
-			}
-			continue
-		}
-		later += float64(a.FirstDecidedDate-a.ReceivedDate) / float64(b.FirstDecidedDate-b.ReceivedDate)
-		n++
-	}
-	if denied < 50 || later/n < 1.5 {
-		t.Errorf("%.0f denials at their time, payments take %.2f times as long", denied, later/n)
-	}
-}
-
-func TestDelay(t *testing.T) {
-	double := effect{first: 10, last: math.MaxInt32, location: -1, full: scale}
-	while := effect{first: 10, last: 17, location: -1, full: scale}
-	for _, tc := range []struct {
-		name     string
-		e        effect
-		received int32
-		ready    int64 // days
-		want     int64
-	}{
-		{"done before", double, 2, 9, 9},
-		{"done as it starts", double, 2, 10, 10},
-		{"open at the start", double, 2, 14, 18},
-		{"received later", double, 20, 25, 30},
-		{"done within the effect", while, 2, 13, 16},
-		{"done after the effect", while, 2, 20, 24}, // six of its ten days were left when the eight days ended
-		{"received after the end", while, 18, 25, 25},
-		{"twice as fast", effect{first: 10, last: math.MaxInt32, location: -1, full: -scale / 2}, 2, 20, 15},
-		{"twice as fast, for a while", effect{first: 10, last: 11, location: -1, full: -scale / 2}, 2, 20, 18},
-		{"elsewhere", effect{first: 10, last: 99, location: 3, full: scale}, 2, 20, 20},
-	} {
-		l := line{received: tc.received}
-		if got := tc.e.delay(tc.ready*lagUnit, &l); got != tc.want*lagUnit {
-			t.Errorf("%s: done on day %g, want %d", tc.name, float64(got)/lagUnit, tc.want)
-		}
-	}
-}
-
 func TestPlantedFeeCutMovesTheAtom(t *testing.T) {
 	mode := func(g *Generator, from, to upstream.Day) (rate upstream.Money, share float64) {
 		counts, n := map[upstream.Money]float64{}, 0.0
@@ -366,34 +263,6 @@ func TestPlantedFeeCutMovesTheAtom(t *testing.T) {
 	after, share := mode(g, start, asOf)
 	near(t, "rate after over before", float64(after)/float64(before), .97, .0001)
 	near(t, "share at the new rate", share, contractShare, .04)
-}
-
-func TestEffectOnDays(t *testing.T) {
-	step := effect{first: 10, last: 20, location: -1, full: 420}
-	slope := effect{first: 10, last: 100, ramp: true, location: -1, full: 420}
-	local := effect{first: 10, last: 20, location: 2, full: 420}
-	for _, tc := range []struct {
-		name     string
-		e        effect
-		day      int32
-		location int
-		want     int64
-	}{
-		{"before", step, 9, 0, 0},
-		{"first day", step, 10, 0, 420},
-		{"last day", step, 20, 3, 420},
-		{"over", step, 21, 0, 0},
-		{"ramp's first day", slope, 10, 0, 10},
-		{"ramp's middle", slope, 30, 0, 210},
-		{"ramp's end", slope, 51, 0, 420},
-		{"ramp's height", slope, 90, 0, 420},
-		{"elsewhere", local, 15, 1, 0},
-		{"there", local, 15, 2, 420},
-	} {
-		if got := tc.e.on(tc.day, tc.location); got != tc.want {
-			t.Errorf("%s: %d, want %d", tc.name, got, tc.want)
-		}
-	}
 }
 
 func TestDriftsOfOneNodeAdd(t *testing.T) {
@@ -450,131 +319,4 @@ func TestCarcOfFindsItsGroupCode(t *testing.T) {
 			t.Errorf("carcOf(%q) = %q, want %q", in, got, want)
 		}
 	}
-}
-
-func TestTruthReadsBack(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		o := anyOptions(t)
-		for k := range o.Drifts {
-			o.Drifts[k].ID = rapid.StringMatching(`[a-zA-Z0-9<&é -]{0,12}`).Draw(t, "id")
-		}
-		var file bytes.Buffer
-		if err := WriteTruth(&file, o.Drifts); err != nil {
-			t.Fatal(err)
-		}
-		if n := bytes.Count(file.Bytes(), []byte("\n")); n != len(o.Drifts) {
-			t.Fatalf("%d lines for %d drifts", n, len(o.Drifts))
-		}
-		got, err := ReadDrifts(&file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(got)+len(o.Drifts) > 0 && !cmp.Equal(got, o.Drifts) {
-			t.Fatal(cmp.Diff(o.Drifts, got))
-		}
-	})
-}
-
-func TestReadDriftsSaysWhatIsWrongAndWhere(t *testing.T) {
-	const good = `{"drift_type":"DENIAL_RATE","payer":"Aetna","start":"2026-03-04","delta":0.1}`
-	for _, tc := range []struct {
-		name, in string
-		want     []string // nil: no error
-	}{
-		{"nothing", "", nil},
-		{"empty lines and a byte order mark", "\ufeff\n\n" + good + "\r\n\n", nil},
-		{"a byte order mark before a drift", "\ufeff" + good, nil},
-		{"no JSON", good + "\nhello\n", []string{"line 2: not a JSON object"}},
-		{"an array", "[" + good + "]", []string{"line 1: not a JSON object"}},
-		{"two objects in a line", good + good, []string{"line 1: more than one"}},
-		{"an unknown field", `{"payr":"Aetna"}`, []string{"line 1", "payr"}},
-		{"no fields", "{}", []string{"line 1: drift_type", "line 1: payer is missing", "line 1: start is missing"}},
-		{"a takeback wave", strings.Replace(good, "DENIAL_RATE", "TAKEBACK", 1), nil},
-		{"a takeback that is no wave", strings.Replace(strings.Replace(good, "DENIAL_RATE", "TAKEBACK", 1), "}", `,"shape":"step"}`, 1), []string{"line 1: the shape of TAKEBACK"}},
-		{"payments given back", strings.Replace(strings.Replace(good, "DENIAL_RATE", "TAKEBACK", 1), "0.1", "-0.1", 1), []string{"line 1: delta of TAKEBACK must be 0 to 0.9"}},
-		{"no more overturns", strings.Replace(strings.Replace(good, "DENIAL_RATE", "OVERTURN", 1), "0.1", "0", 1), nil},
-		{"as many overturns", strings.Replace(strings.Replace(good, "DENIAL_RATE", "OVERTURN", 1), "0.1", "1", 1), []string{"line 1: delta changes nothing"}},
-		{"an unknown signal", strings.Replace(good, "DENIAL_RATE", "DENIALS", 1), []string{"line 1: drift_type must be"}},
-		{"only an unknown decision", strings.Replace(good, "}", `,"only":"denied"}`, 1), []string{"line 1: only must be paid"}},
-		{"only payments of another signal", strings.Replace(good, "}", `,"only":"paid"}`, 1), []string{"line 1: only goes with a DECISION_TIME"}},
-		{"only payments, faster", `{"drift_type":"DECISION_TIME","payer":"Aetna","start":"2026-03-04","delta":0.5,"only":"paid"}`, []string{"line 1: only goes with a DECISION_TIME"}},
-		{"no effect", strings.Replace(good, "0.1", "0", 1), []string{"line 1: delta changes nothing"}},
-		{"too large an effect", strings.Replace(good, "0.1", "10", 1), []string{"line 1: delta of DENIAL_RATE must be -0.9 to 0.9"}},
-		{"a bad date", strings.Replace(good, "2026-03-04", "4 March", 1), []string{"line 1", "is not a date"}},
-		{"each bad line", "\n{}\n" + good + "\nx", []string{"line 2", "line 4"}},
-		{"a CARC of no denial", strings.Replace(good, "}", `,"carc":"45"}`, 1), []string{"line 1: carc must be one code of the denial class"}},
-		{"a CARC for fewer denials", strings.Replace(strings.Replace(good, "}", `,"carc":"197"}`, 1), "0.1", "-0.1", 1), []string{"line 1: carc goes only with"}},
-		{"a long line", good + "\n" + strings.Repeat(" ", maxDriftLine+1), []string{"line 2: longer than"}},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			_, err := ReadDrifts(strings.NewReader(tc.in))
-			if tc.want == nil {
-				if err != nil {
-					t.Error(err)
-				}
-				return
-			}
-			if upstream.ErrorCode(err) != upstream.Invalid {
-				t.Fatalf("error %v, want code invalid", err)
-			}
-			for _, want := range tc.want {
-				if !strings.Contains(err.Error(), want) {
-					t.Errorf("error lacks %q: %v", want, err)
-				}
-			}
-		})
-	}
-	t.Run("many bad lines", func(t *testing.T) {
-		_, err := ReadDrifts(strings.NewReader(strings.Repeat("x\n", 500)))
-		if err == nil || strings.Count(err.Error(), "line ") != 20 || !strings.Contains(err.Error(), "more") {
-			t.Errorf("error %v, want twenty lines and a word of more", err)
-		}
-	})
-	t.Run("a reader that fails", func(t *testing.T) {
-		cause := errors.New("gone")
-		_, err := ReadDrifts(iotest.ErrReader(cause))
-		if upstream.ErrorCode(err) != upstream.Unavailable || !errors.Is(err, cause) {
-			t.Errorf("error %v, want unavailable and its cause", err)
-		}
-	})
-}
-
-func TestWriteTruthReportsAFullDisk(t *testing.T) {
-	if err := WriteTruth(&failAfter{10}, []Drift{market}); !errors.Is(err, errFull) {
-		t.Errorf("error %v, want the disk's", err)
-	}
-}
-
-func FuzzReadDrifts(f *testing.F) {
-	var file bytes.Buffer
-	if err := WriteTruth(&file, []Drift{officeDenials, oneCARC, slowDown, feeCut, ramp, spike, market, payLater, takebacks, fewerOverturn, newCARC}); err != nil {
-		f.Fatal(err)
-	}
-	f.Add(file.Bytes())
-	f.Add([]byte("\ufeff{}\n\n[1]\n{\"end\":null,\"delta\":1e400}"))
-	f.Fuzz(func(t *testing.T, in []byte) {
-		drifts, err := ReadDrifts(bytes.NewReader(in))
-		if err != nil {
-			if c := upstream.ErrorCode(err); c != upstream.Invalid {
-				t.Fatalf("code %s: %v", c, err)
-			}
-			return
-		}
-		var out bytes.Buffer
-		if err := WriteTruth(&out, drifts); err != nil {
-			t.Fatal(err)
-		}
-		again, err := ReadDrifts(&out)
-		if err != nil || !cmp.Equal(drifts, again) {
-			t.Fatalf("error %v, %s", err, cmp.Diff(drifts, again))
-		}
-		for _, d := range drifts {
-			_ = d.Describe()
-		}
-		// Whatever can be read can be judged.
-		o := withDrifts(10).withDefaults()
-		for _, d := range drifts {
-			_ = d.withDefaults().problemsIn(o)
-		}
-	})
 }

@@ -49,7 +49,7 @@ func TestPlantedYearTellsEveryKindOfStory(t *testing.T) {
 			t.Errorf("%s: starts at %.2f of the year", d.Describe(), share)
 		}
 	}
-	for _, want := range []string{"DENIAL_RATE", "DECISION_TIME", "ALLOWED_AMOUNT", "step", "ramp", "payer wide", "group", "one CARC at one location"} {
+	for _, want := range []string{"DENIAL_RATE", "DECISION_TIME", "ALLOWED_AMOUNT", "TAKEBACK", "step", "ramp", "spike", "payer wide", "group", "one CARC at one location"} {
 		if !kinds[want] {
 			t.Errorf("no drift of kind %q", want)
 		}
