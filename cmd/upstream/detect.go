@@ -93,9 +93,19 @@ type finding struct {
 	claimsInWindows int64
 }
 
+// amountWeeks are the weeks of allowed amounts that are read: those of an incident
+// a year and a half old, with the half year before it.
+const amountWeeks = 104
+
 // loadData reads all that detection looks at, as it was known at the end of a day.
 func loadData(ctx context.Context, t *store.Tenant, until upstream.Day, from store.From) (data drift.Data, err error) {
-	data.Decisions, err = t.Decisions(ctx, until, from)
+	if data.Decisions, err = t.Decisions(ctx, until, from); err != nil {
+		return data, err
+	}
+	if data.Waits, err = t.Waits(ctx, until, from); err != nil {
+		return data, err
+	}
+	data.Amounts, err = t.Amounts(ctx, until, amountWeeks, from)
 	return data, err
 }
 
@@ -183,18 +193,32 @@ func decidedIn(d *upstream.Decisions, from, to upstream.Day) (n int64) {
 	return n
 }
 
-// explain fills in the root causes of the events. The payers' denials by what may
-// explain them are not read yet, so it leaves the events as they are.
-func explain(context.Context, *store.Tenant, []upstream.DriftEvent, store.From) error { return nil }
+// explain fills in the root causes of the denial events. A code is new when a year
+// didn't have it.
+func explain(ctx context.Context, t *store.Tenant, events []upstream.DriftEvent, from store.From) error {
+	for i := range events {
+		e := &events[i]
+		if e.Signal != upstream.DenialRate || e.Payer == nil || e.Status == upstream.Resolved {
+			continue
+		}
+		denials, err := t.Denials(ctx, *e.Payer, min(e.BaselineFirst, e.CurrentFirst-365), e.CurrentLast, from)
+		if err != nil {
+			return err
+		}
+		drift.Explain(e, denials)
+	}
+	return nil
+}
 
 // sampleClaims is how many claims an event names.
 const sampleClaims = 5
 
-// addSamples names some of the claims that prove each event that goes on.
+// addSamples names some of the denials that prove each event that goes on. They
+// alone have an index; `upstream event claims` lists those of any event.
 func addSamples(ctx context.Context, t *store.Tenant, events []upstream.DriftEvent) error {
 	for i := range events {
 		e := &events[i]
-		if e.Status == upstream.Resolved {
+		if denials := e.Signal == upstream.DenialRate || e.Signal == upstream.Overturn; !denials || e.Status == upstream.Resolved {
 			continue
 		}
 		claims, err := t.EventClaims(ctx, e, upstream.Page{Size: sampleClaims})

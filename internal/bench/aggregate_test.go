@@ -11,6 +11,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"upstream"
 	"upstream/internal/drift"
 	"upstream/internal/store"
@@ -276,38 +277,43 @@ func TestPlansKeepPayersApartAndTellWhatChangesAreWorth(t *testing.T) {
 	}
 }
 
-func TestFilesTellEachStateOfAClaimOnce(t *testing.T) {
-	paid := upstream.Claim{
-		Outcome: upstream.Paid, FirstOutcome: upstream.Paid, DecidedDate: day(8), FirstDecidedDate: day(8), PaymentDate: day(8),
-		Allowed: 90, Paid: 90, CARC: "CO-45",
+// The further signals, too, must see what they see in the store.
+func TestLedgerReadsAsTheStoreDoes(t *testing.T) {
+	g := generator(t, someDrifts...)
+	tenant, l := stored(t, g), ledgerOf(g, lastDay)
+	waits, err := tenant.Waits(t.Context(), lastDay, store.FromRollups)
+	if err != nil {
+		t.Fatal(err)
 	}
-	overturned := paid
-	overturned.FirstOutcome, overturned.FirstCARC, overturned.FirstDecidedDate, overturned.RepaidDate = upstream.Denied, "CO-197", day(2), day(8)
-	restored := paid
-	restored.FirstDecidedDate, restored.FirstAllowed, restored.ReversedDate, restored.RepaidDate = day(1), 100, day(5), day(8)
-	taken := paid
-	taken.Outcome, taken.FirstDecidedDate, taken.FirstAllowed, taken.ReversedDate, taken.Allowed, taken.Paid = upstream.Reversed, day(1), 100, day(8), 0, 0
-	for name, test := range map[string]struct {
-		claim upstream.Claim
-		want  string
-	}{
-		"pending":    {upstream.Claim{Outcome: upstream.Pending, FirstOutcome: upstream.Pending}, ""},
-		"paid":       {paid, "paid 8 90 CO-45;"},
-		"overturned": {overturned, "denied 2 0 CO-197;paid 8 90 CO-45;"},
-		"restored":   {restored, "paid 1 100 ;reversed 5 0 CO-45;paid 8 90 CO-45;"},
-		"taken back": {taken, "paid 1 100 ;reversed 8 0 CO-45;"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			got := ""
-			for _, s := range states(test.claim) {
-				got += fmt.Sprintf("%s %d %d %s;", s.Outcome, s.DecidedDate-firstDay, s.Allowed, s.CARC)
-				if s.FirstOutcome != s.Outcome || s.FirstDecidedDate != s.DecidedDate || s.FirstAllowed != s.Allowed || s.RepaidDate != 0 {
-					t.Errorf("%s knows of other states: %+v", s.Outcome, s)
-				}
-			}
-			if got != test.want {
-				t.Errorf("told %q, want %q", got, test.want)
-			}
-		})
+	if diff := cmp.Diff(waits, l.waits()); diff != "" {
+		t.Errorf("waits (- store, + ledger):\n%.2000s", diff)
 	}
+	amounts, err := tenant.Amounts(t.Context(), lastDay, 60, store.FromRollups)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(amounts, l.amounts(60)); diff != "" {
+		t.Errorf("amounts (- store, + ledger):\n%.2000s", diff)
+	}
+	payer := waits.Payers[0].Payer
+	denials, err := tenant.Denials(t.Context(), payer, monitored, lastDay, store.FromRollups)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(inWords(denials), inWords(l.denials(payer, monitored, lastDay))); diff != "" {
+		t.Errorf("denials (- store, + ledger):\n%.2000s", diff)
+	}
+}
+
+// inWords counts denials by what their numbers stand for.
+func inWords(d *upstream.Denials) map[string]int32 {
+	counts := map[string]int32{}
+	for _, c := range d.Cells {
+		words := c.Day.String()
+		for dim, v := range c.Value {
+			words += "|" + d.Values[dim][v]
+		}
+		counts[words] += c.Count
+	}
+	return counts
 }

@@ -19,15 +19,12 @@ import (
 )
 
 // How files come in at a practice (assumed): one a week, holding what was
-// submitted and decided in it; some decisions come weeks late, some files come
-// twice, and some payments are reversed and then paid again.
+// submitted, decided, reversed and repaid in it; some decisions come weeks late,
+// and some files come twice.
 const (
-	lateShare      = .04 // of decisions, 1 to latestWeeks late
-	latestWeeks    = 6
-	twiceEvery     = 5   // weeks
-	reversedShare  = .01 // of payments
-	reversedAfter  = 20  // days
-	correctedAfter = 10  // more days until it is paid again
+	lateShare   = .04 // of decisions, 1 to latestWeeks late
+	latestWeeks = 6
+	twiceEvery  = 5 // weeks
 )
 
 // inStore is the view of a database into which files are loaded week by week:
@@ -83,19 +80,20 @@ func weeklyFiles(g *synth.Generator, r *rand.Rand) [][]upstream.Claim {
 		}
 	}
 	var c upstream.Claim
+	var told []upstream.Claim
 	for i := range g.Records() {
 		g.Claim(i, &c)
 		late := 0
 		if r.Float64() < lateShare {
 			late = 1 + r.IntN(latestWeeks)
 		}
-		reversed := r.Float64() < reversedShare
 		deliver(pending(c), c.SubmittedDate, 0)
-		told := states(c)
-		if reversed && len(told) == 1 && c.Outcome == upstream.Paid {
-			told = append(told, reversal(c)...)
-		}
+		told = g.States(i, told[:0])
 		for _, s := range told {
+			if s.DecidedDate == 0 {
+				continue
+			}
+			s.Decide() // a file knows no other state
 			deliver(s, s.DecidedDate, late)
 			late = 0 // what follows comes in time
 		}
@@ -114,57 +112,6 @@ func pending(c upstream.Claim) upstream.Claim {
 		p.ReceivedDate = c.ReceivedDate
 	}
 	return p
-}
-
-// states are those that files tell of a decided claim, in their order: the first
-// decision, the reversal and what stands now.
-func states(c upstream.Claim) []upstream.Claim {
-	if c.FirstDecidedDate == 0 {
-		return nil
-	}
-	now := c
-	asRead(&now)
-	if c.DecidedDate == c.FirstDecidedDate && c.Outcome == c.FirstOutcome {
-		return []upstream.Claim{now}
-	}
-	first := c
-	first.Outcome, first.DecidedDate, first.PaymentDate = c.FirstOutcome, c.FirstDecidedDate, c.FirstPaymentDate
-	first.Allowed, first.Paid, first.CARC, first.RARC = c.FirstAllowed, c.FirstAllowed, c.FirstCARC, c.FirstRARC
-	asRead(&first)
-	told := []upstream.Claim{first}
-	if c.ReversedDate != 0 && (c.Outcome != upstream.Reversed || c.DecidedDate != c.ReversedDate) {
-		told = append(told, takenBack(c, c.ReversedDate))
-	}
-	return append(told, now)
-}
-
-// asRead makes a state what a file tells: it knows no other, and takes it for
-// the first.
-func asRead(c *upstream.Claim) {
-	c.FirstOutcome, c.FirstDecidedDate = c.Outcome, c.DecidedDate
-	c.FirstAllowed, c.FirstCARC, c.FirstRARC, c.FirstPaymentDate = c.Allowed, c.CARC, c.RARC, c.PaymentDate
-	c.ReversedDate, c.RepaidDate = 0, 0
-	if c.Outcome == upstream.Reversed {
-		c.ReversedDate = c.DecidedDate
-	}
-}
-
-// takenBack is a claim whose payment is reversed on a day.
-func takenBack(c upstream.Claim, on upstream.Day) upstream.Claim {
-	c.Outcome, c.DecidedDate, c.PaymentDate = upstream.Reversed, on, on
-	c.Allowed, c.Paid = 0, 0
-	asRead(&c)
-	return c
-}
-
-// reversal takes a payment back and then pays it again.
-func reversal(c upstream.Claim) []upstream.Claim {
-	back := takenBack(c, (c.DecidedDate + reversedAfter).NextBusiness())
-	again := c
-	again.DecidedDate = (back.DecidedDate + correctedAfter).NextBusiness()
-	again.PaymentDate = again.DecidedDate
-	asRead(&again)
-	return []upstream.Claim{back, again}
 }
 
 // advance loads the files of all weeks that are over by a day.
@@ -208,14 +155,20 @@ func (v *inStore) windows(ctx context.Context, asOf upstream.Day) ([]upstream.No
 }
 
 func (v *inStore) detect(ctx context.Context, asOf upstream.Day, budget float64, known []upstream.DriftEvent) (drift.Result, error) {
-	decisions, err := v.tenant.Decisions(ctx, asOf, store.FromRollups)
-	if err != nil {
+	var data drift.Data
+	var err error
+	if data.Decisions, err = v.tenant.Decisions(ctx, asOf, store.FromRollups); err != nil {
 		return drift.Result{}, err
 	}
-	return drift.New(drift.Data{Decisions: decisions}, drift.Options{Budget: budget}).At(asOf, known), nil
+	if data.Waits, err = v.tenant.Waits(ctx, asOf, store.FromRollups); err != nil {
+		return drift.Result{}, err
+	}
+	if data.Amounts, err = v.tenant.Amounts(ctx, asOf, allWeeks, store.FromRollups); err != nil {
+		return drift.Result{}, err
+	}
+	return drift.New(data, drift.Options{Budget: budget}).At(asOf, known), nil
 }
 
-// denials are none: the store has no reader of them yet.
-func (*inStore) denials(context.Context, string, upstream.Day, upstream.Day) (*upstream.Denials, error) {
-	return &upstream.Denials{}, nil
+func (v *inStore) denials(ctx context.Context, payer string, first, last upstream.Day) (*upstream.Denials, error) {
+	return v.tenant.Denials(ctx, payer, first, last, store.FromRollups)
 }

@@ -29,7 +29,7 @@ type QualityOptions struct {
 // Customers unless said otherwise.
 const (
 	defaultCustomers = 40
-	quickCustomers   = 8
+	quickCustomers   = 6
 	maxCustomers     = 2000
 )
 

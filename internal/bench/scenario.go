@@ -135,6 +135,7 @@ var year = [payerCount][]recipe{
 			also: &recipe{name: "D9 slow-down ×1.5 with denials", signal: upstream.DecisionTime, delta: 1.5, wide: true},
 		},
 		{name: "D11 improvement −6", signal: upstream.DenialRate, delta: -.06, smallest: smallestGroup},
+		{name: "D10 takeback wave 3 %", signal: upstream.Takeback, delta: .03, wide: true, shape: synth.Spike},
 	},
 }
 
@@ -254,6 +255,14 @@ type calm struct {
 // calms take turns over the null customers.
 var calms = []calm{
 	{name: "N1 January bump"},
+	{name: "N0 no season", plant: func(o *synth.Options) { o.NoSeason = true }},
+	{name: "N2 mix shift", plant: func(o *synth.Options) {
+		o.MixShifts = []synth.MixShift{
+			{Payer: "Aetna", CPTGroup: "CT and MRI", Start: monitored + 100, Factor: 3},
+			{Payer: synth.EveryPayer, CPTGroup: "Physical therapy", Start: monitored + 200, Factor: 2},
+		}
+	}},
+	{name: "N5 heavier clustering", plant: func(o *synth.Options) { o.ShockSD = .3 }},
 	{name: "N3 own front-end error", truths: frontEndError},
 	{name: "N4 late files, duplicates, reversals", throughStore: true},
 }

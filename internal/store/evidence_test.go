@@ -29,6 +29,18 @@ func evidence(t *testing.T, tenant *Tenant, e *upstream.DriftEvent, size int) []
 	}
 }
 
+// remember gives a claim the past that goes with its state.
+func remember(c *upstream.Claim) {
+	switch {
+	case c.Outcome == c.FirstOutcome && c.DecidedDate == c.FirstDecidedDate:
+		c.Decide()
+	case c.Outcome == upstream.Reversed:
+		c.ReversedDate = c.DecidedDate
+	default:
+		c.RepaidDate = c.DecidedDate
+	}
+}
+
 func TestClaimsOfAnEventAreThoseThatProveIt(t *testing.T) {
 	with := func(c upstream.Claim, change func(*upstream.Claim)) upstream.Claim {
 		change(&c)
@@ -136,6 +148,9 @@ func TestClaimsOfAnEventAreThoseThatProveIt(t *testing.T) {
 		for _, test := range tests {
 			tenant := customer(t, s, test.name)
 			claims := slices.Clone(test.claims)
+			for i := range claims {
+				remember(&claims[i])
+			}
 			load(t, tenant, source("claims", claims...), 0)
 			e := base
 			test.event(&e)
