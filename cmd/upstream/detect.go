@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"upstream"
@@ -99,14 +101,13 @@ const amountWeeks = 104
 
 // loadData reads all that detection looks at, as it was known at the end of a day.
 func loadData(ctx context.Context, t *store.Tenant, until upstream.Day, from store.From) (data drift.Data, err error) {
-	if data.Decisions, err = t.Decisions(ctx, until, from); err != nil {
-		return data, err
-	}
-	if data.Waits, err = t.Waits(ctx, until, from); err != nil {
-		return data, err
-	}
-	data.Amounts, err = t.Amounts(ctx, until, amountWeeks, from)
-	return data, err
+	var waits, amounts error
+	var all sync.WaitGroup
+	all.Go(func() { data.Waits, waits = t.Waits(ctx, until, from) })
+	all.Go(func() { data.Amounts, amounts = t.Amounts(ctx, until, amountWeeks, from) })
+	data.Decisions, err = t.Decisions(ctx, until, from)
+	all.Wait()
+	return data, errors.Join(err, waits, amounts)
 }
 
 // evaluate reads what a detector needs and runs it. Nothing is stored.

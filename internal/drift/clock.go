@@ -11,6 +11,7 @@ import (
 // law is how one clock is watched.
 type law struct {
 	clock upstream.Clock
+	what  string // in notes
 	// signal of its events, and whether more ends than expected are the worse.
 	signal upstream.Signal
 	more   bool
@@ -23,14 +24,17 @@ type law struct {
 	// pooled takes the shape of the hazard from all payers, and only its level
 	// from the payer's own.
 	pooled bool
+	// least are the business days of history that it takes: what takes months to
+	// end can't be judged by weeks.
+	least  int
 	ratios [3]float64 // alternatives, as ratios of ends observed to expected
 }
 
 var laws = [...]law{
-	{upstream.DecisionClock, upstream.DecisionTime, false, 120, 1, 5, 130, false, [3]float64{.9, .75, .5}},
-	{upstream.PaymentClock, upstream.DecisionTime, false, 60, 1, 5, 130, false, [3]float64{.9, .75, .5}},
-	{upstream.OverturnClock, upstream.Overturn, false, 182, 7, 5, 260, true, [3]float64{.75, .5, .25}},
-	{upstream.TakebackClock, upstream.Takeback, true, 364, 7, 5, 260, true, [3]float64{1.5, 2, 4}},
+	{upstream.DecisionClock, "Decision times", upstream.DecisionTime, false, 120, 1, 5, 130, false, firstAlarmDays, [3]float64{.9, .75, .5}},
+	{upstream.PaymentClock, "Payment times", upstream.DecisionTime, false, 60, 1, 5, 130, false, firstAlarmDays, [3]float64{.9, .75, .5}},
+	{upstream.OverturnClock, "Overturned denials", upstream.Overturn, false, 182, 7, 5, 260, true, coldStartDays, [3]float64{.75, .5, .25}},
+	{upstream.TakebackClock, "Takebacks", upstream.Takeback, true, 364, 7, 5, 260, true, coldStartDays, [3]float64{1.5, 2, 4}},
 }
 
 // waits are one payer's waits on one clock, ready for sums over any days: for
@@ -55,7 +59,6 @@ func newWaits(w *upstream.PayerWaits, l *law) *waits {
 		o.open[d] = flat[2*d*o.ages : (2*d+1)*o.ages]
 		o.ended[d] = flat[(2*d+1)*o.ages : (2*d+2)*o.ages]
 	}
-	// Each day's own ends, in the place of its sum for now.
 	left := make([]int32, days) // open waits by start
 	for day, n := range w.Started {
 		left[day] = max(n, 0)
@@ -63,29 +66,69 @@ func newWaits(w *upstream.PayerWaits, l *law) *waits {
 			o.first = min(o.first, day)
 		}
 	}
-	byDay := make([][]upstream.Wait, days)
-	for _, e := range w.Ended {
-		day := int(e.Start) + int(e.Lag)
-		if e.Lag < 0 || e.Start < 0 || day >= days || e.Count <= 0 {
-			continue // decided before it was submitted: no wait
-		}
-		byDay[day] = append(byDay[day], e)
-	}
+	byDay := o.endsByDay()
+	now := make([]int32, o.ages) // open waits by age, at the begin of the day
 	for day := range days {
+		o.grow(now, left, day)
 		row, ends := o.open[day+1], o.ended[day+1]
-		copy(row, o.open[day])
-		copy(ends, o.ended[day])
-		for start := max(0, day-l.maxAge); start <= day; start++ {
-			row[(day-start)/l.width] += left[start]
+		for age, n := range o.open[day] {
+			row[age] = n + now[age]
 		}
+		copy(ends, o.ended[day])
 		for _, e := range byDay[day] {
 			left[e.Start] -= e.Count
-			if int(e.Lag) <= l.maxAge {
-				ends[int(e.Lag)/l.width] += e.Count
+			if bin := int(e.Lag) / l.width; bin < o.ages {
+				ends[bin] += e.Count
+				now[bin] -= e.Count
 			}
 		}
 	}
 	return o
+}
+
+// grow makes the open waits a day older: those whose age enters a bin leave the
+// one before, and the day's own starts come in.
+func (o *waits) grow(now, left []int32, day int) {
+	for bin := o.ages; bin >= 0; bin-- {
+		start := day - bin*o.law.width
+		if start < 0 || left[start] == 0 {
+			continue
+		}
+		if bin < o.ages {
+			now[bin] += left[start]
+		}
+		if bin > 0 {
+			now[bin-1] -= left[start]
+		}
+	}
+}
+
+// endsByDay sorts the waits by the day they ended. Those that ended before they
+// started, or after the last day, are none.
+func (o *waits) endsByDay() [][]upstream.Wait {
+	byDay := make([][]upstream.Wait, len(o.Started))
+	counts := make([]int32, len(o.Started))
+	usable := func(e upstream.Wait) (day int, ok bool) {
+		day = int(e.Start) + int(e.Lag)
+		return day, e.Lag >= 0 && e.Start >= 0 && day < len(o.Started) && e.Count > 0
+	}
+	total := 0
+	for _, e := range o.Ended {
+		if day, ok := usable(e); ok {
+			counts[day]++
+			total++
+		}
+	}
+	flat := make([]upstream.Wait, total)
+	for day, n := range counts {
+		byDay[day], flat = flat[:0:n], flat[n:]
+	}
+	for _, e := range o.Ended {
+		if day, ok := usable(e); ok {
+			byDay[day] = append(byDay[day], e)
+		}
+	}
+	return byDay
 }
 
 // hazard is what a baseline says about the ends on one clock: their chance on a
@@ -94,7 +137,17 @@ type hazard struct {
 	byAge   []float64
 	weekday [7]float64
 	events  float64 // ends in the baseline
-	phi     float64 // dispersion of the weeks' ends
+	// Dispersion of the ends of single days and of whole weeks. A day's surplus is
+	// often the next one's lack, so that days vary more than weeks.
+	daily, weekly float64
+}
+
+// phi is the dispersion of a window of so many business days.
+func (h *hazard) phi(days int) float64 {
+	if days < 5 {
+		return max(h.daily, h.weekly)
+	}
+	return h.weekly
 }
 
 // stretch are days, from the first to before the last.
@@ -114,7 +167,7 @@ func (o *waits) between(m [][]int32, days []stretch) []float64 {
 // learn estimates the hazard in the days of a baseline. shape, where given, is
 // that of all payers: only its level is fitted.
 func (o *waits) learn(days []stretch, shape []float64, from upstream.Day) *hazard {
-	h := &hazard{phi: 1}
+	h := &hazard{daily: 1, weekly: 1}
 	risk, ends := o.between(o.open, days), o.between(o.ended, days)
 	for _, n := range ends {
 		h.events += n
@@ -173,11 +226,17 @@ func (o *waits) learnWeeks(h *hazard, days []stretch, from upstream.Day) {
 			h.weekday[w] = observed[w] / expected[w]
 		}
 	}
+	h.daily, h.weekly = o.dispersion(h, days, from, 1), o.dispersion(h, days, from, 7)
+}
+
+// dispersion is the mean of (O−E)²/E over stretches of so many calendar days; at
+// least 1.
+func (o *waits) dispersion(h *hazard, days []stretch, from upstream.Day, length int) float64 {
 	var off []float64
 	for _, s := range days {
-		for day := s.from; day+7 <= s.to; day += 7 {
+		for day := s.from; day+length <= s.to; day += length {
 			x, e := 0.0, 0.0
-			for d := day; d < day+7; d++ {
+			for d := day; d < day+length; d++ {
 				observed, expected := o.expect(h, d, from)
 				x += observed
 				e += expected
@@ -187,7 +246,7 @@ func (o *waits) learnWeeks(h *hazard, days []stretch, from upstream.Day) {
 			}
 		}
 	}
-	h.phi = max(mostlyMean(off), 1)
+	return max(mostlyMean(off), 1)
 }
 
 // mostlyMean is the mean without the largest tenth: one week of missing files

@@ -35,7 +35,7 @@ func (t *timing) decidedOnly(o *waits, end int, h history) *study {
 			base = base.plus(days[day])
 		}
 	}
-	s.h = &hazard{events: base.n, phi: 1}
+	s.h = &hazard{events: base.n, daily: 1, weekly: 1}
 	if base.n < timingEnds {
 		return nil
 	}

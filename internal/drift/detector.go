@@ -13,6 +13,7 @@ package drift
 import (
 	"math"
 	"slices"
+	"sync"
 
 	"upstream"
 )
@@ -130,22 +131,28 @@ func New(data Data, o Options) *Detector {
 	return det
 }
 
-// watch sets up the signals beside the denial rate that the data allow.
+// watch sets up the signals beside the denial rate that the data allow, each on a
+// processor of its own.
 func (d *Detector) watch(data Data) {
+	var all sync.WaitGroup
 	if data.Waits != nil {
 		shares := [...]float64{decisionBudget, paymentBudget, overturnBudget, takebackBudget}
+		d.signals = make([]watched, len(laws))
 		for k := range laws {
 			l := &laws[k]
-			d.signals = append(d.signals, watched{newTiming(data.Waits, l), shares[k], func(e *upstream.DriftEvent) bool {
-				return e.Signal == l.signal && (l.signal != upstream.DecisionTime || e.Clock == l.clock)
-			}})
+			all.Go(func() {
+				d.signals[k] = watched{newTiming(data.Waits, l), shares[k], func(e *upstream.DriftEvent) bool {
+					return e.Signal == l.signal && (l.signal != upstream.DecisionTime || e.Clock == l.clock)
+				}}
+			})
 		}
 	}
 	if data.Amounts != nil {
-		d.signals = append(d.signals, watched{newFees(data.Amounts), feeBudget, func(e *upstream.DriftEvent) bool {
-			return e.Signal == upstream.AllowedAmount
-		}})
+		amounts := watched{newFees(data.Amounts), feeBudget, func(e *upstream.DriftEvent) bool { return e.Signal == upstream.AllowedAmount }}
+		all.Wait()
+		d.signals = append(d.signals, amounts)
 	}
+	all.Wait()
 }
 
 // At evaluates as of the end of a day. Nothing decided later is used, so a
@@ -166,10 +173,15 @@ func (d *Detector) At(asOf upstream.Day, known []upstream.DriftEvent) Result {
 		return r
 	}
 	h := history{known: slices.DeleteFunc(slices.Clone(known), func(e upstream.DriftEvent) bool { return e.KnownAt > asOf })}
-	for _, w := range d.signals {
-		r.Events = append(r.Events, d.evaluate(w, asOf, end, h)...)
-		r.Summary.Notes = append(r.Summary.Notes, w.notes(asOf)...)
+	told := make([][]upstream.DriftEvent, len(d.signals))
+	notes := make([][]string, len(d.signals))
+	var all sync.WaitGroup
+	for k, w := range d.signals {
+		all.Go(func() { told[k], notes[k] = d.evaluate(w, asOf, end, h), w.notes(asOf) })
 	}
+	all.Wait()
+	r.Events = append(r.Events, slices.Concat(told...)...)
+	r.Summary.Notes = slices.Concat(notes...)
 	r.Events = append(r.Events, d.denials(asOf, end, h, r.Events, &r.Summary)...)
 	r.Summary.PromptPay = promptPay(d.waits, asOf, PromptPayDays)
 	r.sort()

@@ -52,7 +52,7 @@ func newTiming(w *upstream.Waits, l *law) *timing {
 	together := &upstream.PayerWaits{Clock: l.clock}
 	for i := range w.Payers {
 		p := &w.Payers[i]
-		if p.Clock != l.clock || len(p.Started) == 0 {
+		if p.Clock != l.clock || len(p.Started) == 0 || atOnce(p) {
 			continue
 		}
 		t.payers = append(t.payers, newWaits(p, l))
@@ -70,6 +70,28 @@ func newTiming(w *upstream.Waits, l *law) *timing {
 		t.all = newWaits(together, l)
 	}
 	return t
+}
+
+// atOnce reports that every wait ended on the day it started: there is no pace to
+// watch. Many practices' files give the decision's day as the payment's.
+func atOnce(p *upstream.PayerWaits) bool {
+	started, ended := int64(0), int64(0)
+	for _, n := range p.Started {
+		started += int64(n)
+	}
+	for _, e := range p.Ended {
+		if e.Lag != 0 {
+			return false
+		}
+		ended += int64(e.Count)
+	}
+	return started == ended
+}
+
+// paced reports that by a day some wait took more than a day: before that the
+// payer counts as one that atOnce leaves out.
+func (o *waits) paced(day int) bool {
+	return o.law.width > 1 || slices.ContainsFunc(o.ended[day][1:], func(n int32) bool { return n > 0 })
 }
 
 // study is the evaluation of one payer on one day.
@@ -138,7 +160,7 @@ func (t *timing) node(o *waits) *upstream.DriftEvent {
 // left while history is short.
 func (t *timing) studyAt(o *waits, end int, h history) *study {
 	firstBusiness := t.business(t.from + upstream.Day(o.first) - 1)
-	if end-firstBusiness < firstAlarmDays || o.first >= len(o.Started) {
+	if end-firstBusiness < t.law.least || o.first >= len(o.Started) || !o.paced(t.offset(end)) {
 		return nil
 	}
 	cut := max(end-timingReach, firstBusiness+coldBaselineDays)
@@ -150,7 +172,7 @@ func (t *timing) studyAt(o *waits, end int, h history) *study {
 	}
 	t.windows(s, end, cut)
 	for i, w := range s.lags[:s.used] {
-		s.scan.ln[i] = t.law.weigh(s, w)
+		s.scan.ln[i] = lnPace(s, w, t.law.ratios[:], timingLags[i])
 	}
 	s.scan.used = s.used
 	s.scan.combine()
@@ -188,15 +210,14 @@ func (t *timing) windows(s *study, end, cut int) {
 	}
 }
 
-// weigh is ln of the mean likelihood ratio of a change for the worse in a window,
-// deflated for the weeks' dispersion and for the error of the baseline.
-func (l *law) weigh(s *study, w expectation) float64 { return lnPace(s, w, l.ratios[:]) }
-
-func lnPace(s *study, w expectation, ratios []float64) float64 {
+// lnPace is ln of the mean likelihood ratio of a change of pace in a window of so
+// many business days, deflated for their dispersion and for the error of the
+// baseline.
+func lnPace(s *study, w expectation, ratios []float64, days int) float64 {
 	if w.expected <= 0 {
 		return 0
 	}
-	phi := s.h.phi * (1 + w.expected/max(s.h.events, 1))
+	phi := s.h.phi(days) * (1 + w.expected/max(s.h.events, 1))
 	top, terms := math.Inf(-1), make([]float64, len(ratios))
 	for j, theta := range ratios {
 		terms[j] = (w.observed*math.Log(theta) + (1-theta)*w.expected) / phi
@@ -278,11 +299,11 @@ func (t *timing) standsOut(studies []*study, p int) bool {
 	if i >= own.used {
 		return true
 	}
-	pace, variance := own.pace(own.lags[i])
+	pace, variance := own.pace(own.lags[i], timingLags[i])
 	var others []float64
 	for q, s := range studies {
 		if q != p && s != nil && i < s.used && s.lags[i].expected > 0 {
-			other, _ := s.pace(s.lags[i])
+			other, _ := s.pace(s.lags[i], timingLags[i])
 			others = append(others, other)
 		}
 	}
@@ -298,8 +319,17 @@ func (t *timing) standsOut(studies []*study, p int) bool {
 }
 
 // pace is ln(O/E) with its variance.
-func (s *study) pace(w expectation) (ln, variance float64) {
-	return math.Log((w.observed + .5) / (w.expected + .5)), s.h.phi * (1/(w.expected+.5) + 1/max(s.h.events, 1))
+func (s *study) pace(w expectation, days int) (ln, variance float64) {
+	return math.Log((w.observed + .5) / (w.expected + .5)), s.h.phi(days) * (1/(w.expected+.5) + 1/max(s.h.events, 1))
+}
+
+// first is the first day with a start at any payer.
+func (t *timing) first() int {
+	first := math.MaxInt32
+	for _, o := range t.payers {
+		first = min(first, o.first)
+	}
+	return first
 }
 
 // notes implements signal.
@@ -311,6 +341,9 @@ func (t *timing) notes(asOf upstream.Day) []string {
 	var out []string
 	if t.stalled(end) {
 		out = append(out, fmt.Sprintf("No payer has decided anything in the last %d business days. That is taken for missing files: decision times are not judged.", stalledDays))
+	}
+	if last := t.business(t.from + upstream.Day(t.first()) - 1); end-last < t.law.least {
+		out = append(out, fmt.Sprintf("%s are watched from %d business days of decisions on; there are %d.", t.law.what, t.law.least, max(end-last, 0)))
 	}
 	if t.law.clock != upstream.DecisionClock {
 		return out

@@ -148,7 +148,7 @@ func (t *timing) track(e *upstream.DriftEvent, asOf upstream.Day) standing {
 // that was due: half of that may be its lasting pace.
 func (s *study) agrees(w expectation) bool {
 	off := w.observed - w.expected
-	return off*off <= 4*s.h.phi*w.expected*(1+w.expected/max(s.h.events, 1))
+	return off*off <= 4*s.h.weekly*w.expected*(1+w.expected/max(s.h.events, 1))
 }
 
 // stands judges the days since the change: whether the last ones still show its
@@ -168,7 +168,7 @@ func (s *study) stands(t *timing, change, end int) standing {
 			continue
 		}
 		// The baseline's pace against half of the change.
-		phi := s.h.phi * (1 + w.expected/max(s.h.events, 1))
+		phi := s.h.phi(lag) * (1 + w.expected/max(s.h.events, 1))
 		r.ln[i] = (-w.observed*math.Log(half) + (half-1)*w.expected) / phi
 	}
 	r.combine()
