@@ -152,10 +152,6 @@ func (a *app) compare(planted []synth.Drift, events []upstream.DriftEvent, asOf 
 	a.printf("\n")
 	row(w, "PLANTED", "FOUND", "KNOWN", "DAYS")
 	for _, d := range planted {
-		if d.Signal != upstream.DenialRate {
-			row(w, d.Describe(), "this signal is not watched yet", "", "")
-			continue
-		}
 		found := slices.IndexFunc(alerts, func(e upstream.DriftEvent) bool { return tells(e, d) })
 		if found < 0 {
 			row(w, d.Describe(), "not found", "", "")

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"upstream"
+	"upstream/internal/drift"
 )
 
 // headline tells an event in a line, to a reader on the as-of day: "Aetna,
@@ -115,53 +118,35 @@ func longDate(d, asOf upstream.Day) string {
 	return d.Time().Format("2 January")
 }
 
-// mostOfIt is the share of the excess from which on a cause is one of those that
-// JointShare counts.
-const mostOfIt = .5
-
-// cause tells what explains most of the change, or the largest part of it.
+// cause tells what explains the change; where nothing does, that is told apart.
 func cause(e *upstream.DriftEvent) string {
-	if len(e.RootCauses) == 0 {
-		return ""
+	if told := drift.Cause(e); !strings.HasPrefix(told, "spread over ") {
+		return told
 	}
-	top := e.RootCauses[0]
-	for _, c := range e.RootCauses {
-		if c.ShareOfExcess > top.ShareOfExcess {
-			top = c
-		}
-	}
-	names, share := []string{causeName(top)}, top.ShareOfExcess
-	if e.JointShare > 0 {
-		names, share = nil, e.JointShare
-		for _, c := range e.RootCauses {
-			if c.ShareOfExcess > mostOfIt {
-				names = append(names, causeName(c))
-			}
-		}
-	}
-	return fmt.Sprintf("%s explains %.0f %% of it", strings.Join(names, " "), 100*share)
-}
-
-func causeName(c upstream.RootCause) string {
-	name := map[string]string{
-		upstream.ByCARC.String(): "CARC ", upstream.ByRARC.String(): "RARC ", upstream.ByLocation.String(): "at ",
-		upstream.ByModifiers.String(): "modifier ", upstream.ByPlace.String(): "place of service ",
-	}[c.Dimension] + c.Value
-	if c.New {
-		return "new " + name
-	}
-	return name
+	return ""
 }
 
 // codesTold is how many of the rates that changed a headline names.
-const codesTold = 3
+const codesTold = 2
 
-// codes tells the rates that changed: "99214: 131.20 → 127.26 (−3.0 %), 212 lines, $835".
+// codes tells the rates that changed: "99214: 131.20 → 127.26 (−3.0 %), 212 lines,
+// $835". One rate is one, whatever the modifiers and places it is paid for.
 func codes(e *upstream.DriftEvent) string {
+	var rates []upstream.CodeChange
+	for _, c := range e.Codes {
+		i := slices.IndexFunc(rates, func(r upstream.CodeChange) bool { return r.CPT == c.CPT && r.Before == c.Before && r.After == c.After })
+		if i < 0 {
+			rates = append(rates, c)
+			continue
+		}
+		rates[i].Lines += c.Lines
+		rates[i].Short += c.Short
+	}
+	slices.SortStableFunc(rates, func(a, b upstream.CodeChange) int { return cmp.Compare(b.Short, a.Short) })
 	var told []string
-	for i, c := range e.Codes {
+	for i, c := range rates {
 		if i == codesTold {
-			told = append(told, fmt.Sprintf("and %d more", len(e.Codes)-codesTold))
+			told = append(told, fmt.Sprintf("and %d more", len(rates)-codesTold))
 			break
 		}
 		change := ""
@@ -189,6 +174,9 @@ func dollars(e *upstream.DriftEvent) string {
 	}
 	if amount == 0 && e.DollarsLow == nil {
 		return ""
+	}
+	if e.Signal == upstream.DecisionTime {
+		return amount.Dollars() + " held back"
 	}
 	told := amount.Dollars() + " a month"
 	if e.Direction == upstream.Better {

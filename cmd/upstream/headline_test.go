@@ -27,20 +27,21 @@ func TestHeadlinesTellWhatWhereSinceWhenWhyAndHowMuch(t *testing.T) {
 			RootCauses: []upstream.RootCause{
 				{Dimension: "carc", Value: "197", ShareOfExcess: .9},
 				{Dimension: "location", Value: "South Clinic", ShareOfExcess: .85},
-				{Dimension: "carc", Value: "11", ShareOfExcess: .1, New: true},
+				{Dimension: "carc", Value: "11", ShareOfExcess: .1, New: true, Minor: true},
 			},
 			JointShare: .81, DollarsPerMonth: 4100_00, DollarsLow: money(2300), DollarsHigh: money(6400), EvidenceClaims: 212,
 		}, "Aetna, Physical therapy: denials 8 % → 17 % since 4 March (± 3 days), CARC 197 at South Clinic explains 81 % of it, $4,100 a month (90 %: 2,300–6,400), 212 claims"},
 		{"denials of a payer, spread, of last year", upstream.DriftEvent{
 			Signal: upstream.DenialRate, Level: upstream.PayerLevel, Payer: new("Cigna"),
 			BaselineValue: .031, CurrentValue: .062, ChangeDate: day("2025-12-30"), ChangeDateLow: day("2025-12-30"), ChangeDateHigh: day("2025-12-31"),
-			RootCauses:      []upstream.RootCause{{Dimension: "cpt_group", Value: "Imaging", ShareOfExcess: .3}},
+			RootCauses:      []upstream.RootCause{{Dimension: "cpt_group", Value: "Imaging", ShareOfExcess: .3, Minor: true}},
+			Spread:          "all 4 locations, none above 30 %",
 			DollarsPerMonth: 900_00, EvidenceClaims: 1,
-		}, "Cigna: denials 3.1 % → 6.2 % since 30 December 2025 (± 1 day), Imaging explains 30 % of it, $900 a month, 1 claim"},
+		}, "Cigna: denials 3.1 % → 6.2 % since 30 December 2025 (± 1 day), $900 a month, 1 claim"},
 		{"a code never seen", upstream.DriftEvent{
 			Signal: upstream.DenialRate, Level: upstream.PayerLevel, Payer: new("Cigna"), BaselineValue: .06, CurrentValue: .12, ChangeDate: day("2026-06-01"),
 			RootCauses: []upstream.RootCause{{Dimension: "carc", Value: "252", ShareOfExcess: .7, New: true}},
-		}, "Cigna: denials 6 % → 12 % since 1 June, new CARC 252 explains 70 % of it"},
+		}, "Cigna: denials 6 % → 12 % since 1 June, CARC 252 (new) explains 70 % of it"},
 		{"the market", upstream.DriftEvent{
 			Signal: upstream.DenialRate, Level: upstream.MarketLevel, BaselineValue: .08, CurrentValue: .12, ChangeDate: day("2026-06-01"), DollarsPerMonth: 9000_00, EvidenceClaims: 4321,
 		}, "All payers: denials 8 % → 12 % since 1 June, the market or your own front end, $9,000 a month, 4,321 claims"},
@@ -50,8 +51,8 @@ func TestHeadlinesTellWhatWhereSinceWhenWhyAndHowMuch(t *testing.T) {
 		}, "Cigna: denials 17 % → 8 % since 1 June, an improvement, $4,100 a month gained (90 %: 2,300–6,400)"},
 		{"decisions", upstream.DriftEvent{
 			Signal: upstream.DecisionTime, Clock: upstream.DecisionClock, Level: upstream.PayerLevel, Payer: new("Humana"), BaselineValue: 14, CurrentValue: 21,
-			ChangeDate: day("2026-05-04"), ChangeDateLow: day("2026-05-02"), ChangeDateHigh: day("2026-05-06"), EvidenceClaims: 340,
-		}, "Humana: decisions take 14 → 21 days since 4 May (± 2 days), 340 claims"},
+			ChangeDate: day("2026-05-04"), ChangeDateLow: day("2026-05-02"), ChangeDateHigh: day("2026-05-06"), EvidenceClaims: 340, DollarsPerMonth: 5000_00,
+		}, "Humana: decisions take 14 → 21 days since 4 May (± 2 days), $5,000 held back, 340 claims"},
 		{"payments", upstream.DriftEvent{
 			Signal: upstream.DecisionTime, Clock: upstream.PaymentClock, Level: upstream.PayerLevel, Payer: new("Humana"), BaselineValue: 3, CurrentValue: 7.5, ChangeDate: day("2026-05-04"),
 		}, "Humana: payments take 3 → 7.5 days since 4 May"},
@@ -77,11 +78,11 @@ func TestHeadlinesTellWhatWhereSinceWhenWhyAndHowMuch(t *testing.T) {
 }
 
 func TestManyCodesAreCutShort(t *testing.T) {
-	e := upstream.DriftEvent{Codes: make([]upstream.CodeChange, 5)}
-	for i := range e.Codes {
-		e.Codes[i] = upstream.CodeChange{CPT: "9921" + string(rune('1'+i)), Before: 100_00, After: 103_00, Lines: 1}
+	e := upstream.DriftEvent{Codes: make([]upstream.CodeChange, 6)}
+	for i := range e.Codes { // the last is the first with another modifier
+		e.Codes[i] = upstream.CodeChange{CPT: "9921" + string(rune('1'+i%5)), Before: 100_00, After: 103_00, Lines: 1}
 	}
-	want := "99211: 100.00 → 103.00 (+3.0 %), 1 line, $0; 99212: 100.00 → 103.00 (+3.0 %), 1 line, $0; 99213: 100.00 → 103.00 (+3.0 %), 1 line, $0; and 2 more"
+	want := "99211: 100.00 → 103.00 (+3.0 %), 2 lines, $0; 99212: 100.00 → 103.00 (+3.0 %), 1 line, $0; and 3 more"
 	if got := codes(&e); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

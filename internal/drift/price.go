@@ -40,7 +40,7 @@ func (d *Detector) price(e *upstream.DriftEvent, end int) {
 	case upstream.Overturn:
 		dollars = monthly * claims.x / paid(claims) * -e.DeltaValue
 	}
-	e.DollarsPerMonth = upstream.Money(math.Round(dollars))
+	e.DollarsPerMonth = upstream.Money(math.Round(max(dollars, 0)))
 	e.Severity = severityOf(e, d.allowedRate(i, j))
 }
 
