@@ -21,6 +21,14 @@ const (
 // as a takeback.
 const RestoreDays = 30
 
+// ForgottenDays is the age from which on an undecided claim is taken to be
+// forgotten by somebody: it tells nothing of how fast a payer is.
+const ForgottenDays = 168
+
+// LateClaim reports whether a wait of so many days proves a slow-down from a
+// typical wait: it is more than twice as long.
+func LateClaim(days int, typical float64) bool { return float64(days) > 2*typical }
+
 // Waits are how long a customer's primary claims waited, by payer and clock, as
 // far as it was known at the end of To.
 type Waits struct {

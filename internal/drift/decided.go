@@ -7,161 +7,166 @@ import (
 	"upstream"
 )
 
-// slowerBy are the factors on the lag that the fallback weighs.
-var slowerBy = [...]float64{1.1, 1.25, 1.5, 2}
-
-// moments of ln(lag + 1) of decided claims.
-type lagSums struct{ n, sum, squares float64 }
-
-func (a lagSums) plus(b lagSums) lagSums {
-	return lagSums{a.n + b.n, a.sum + b.sum, a.squares + b.squares}
+// decided is a stream of waits that are known only once they have ended: a
+// slow-down shows when the late claims are decided. It compares the mean
+// logarithm of the waits that end in a window with that of the baseline.
+type decided struct {
+	cal   *workdays
+	waits *upstream.PayerWaits
+	first int
+	last  []int32
+	sums  []lagSums // before each slot
 }
 
-// decidedOnly is the fallback for payers whose undecided claims the data don't
-// hold: a claim is not known before it is decided, so only the lags of decided
-// ones tell. Per business day it weighs their mean logarithm against the
-// baseline's, normally distributed with the spread of the baseline's days.
-func (t *timing) decidedOnly(o *waits, end int, h history) *study {
-	firstBusiness := t.business(t.from + upstream.Day(o.first) - 1)
-	if end-firstBusiness < firstAlarmDays || o.first >= len(o.Started) {
-		return nil
-	}
-	cut := max(end-timingReach, firstBusiness+coldBaselineDays)
-	s := &study{waits: o, decided: true, base: t.baseline(o, cut, h, t.days[end-1]), end: t.offset(end)}
-	days := o.lagsByDay()
-	var base lagSums
-	for _, b := range s.base {
-		for day := b.from; day < b.to; day++ {
-			base = base.plus(days[day])
+// lagSums add up over the days of waits' ends: their number, the logarithms of
+// their days, these squared; and for days and for blocks of five days that are
+// over the square of the sum over the number, to tell their clustering.
+type lagSums struct{ n, sum, squares, day, days, week, weeks float64 }
+
+func (a lagSums) minus(b lagSums) lagSums {
+	return lagSums{a.n - b.n, a.sum - b.sum, a.squares - b.squares, a.day - b.day, a.days - b.days, a.week - b.week, a.weeks - b.weeks}
+}
+
+// ripeDays is how long after the first start the ends are a fair sample of the
+// waits, in business days: before, only short ones can have ended.
+const ripeDays = 60
+
+// speedError is by how much a payer's speed wanders without anybody's intent, as
+// a fraction.
+const speedError = .02
+
+func newDecided(p *upstream.PayerWaits, cal *workdays) *decided {
+	n := len(cal.days)
+	d := &decided{cal: cal, waits: p, first: n, last: make([]int32, n+1), sums: make([]lagSums, n+1)}
+	daily := make([]lagSums, n)
+	begun := n
+	for _, w := range p.Ended {
+		s, t := cal.at(int64(w.Start)), cal.ended(w)
+		if w.Count <= 0 || s < 0 || t < 0 {
+			continue
 		}
+		begun = min(begun, s)
+		count, x := float64(w.Count), math.Log(float64(max(w.Lag, 0))+1)
+		daily[t].n += count
+		daily[t].sum += count * x
+		daily[t].squares += count * x * x
 	}
-	s.h = &hazard{events: base.n, daily: 1, weekly: 1}
-	if base.n < timingEnds {
-		return nil
+	d.first = min(begun+ripeDays, n)
+	d.add(daily)
+	return d
+}
+
+func (d *decided) add(daily []lagSums) {
+	var sum, week lagSums
+	last := int32(-1)
+	for t, v := range daily {
+		d.sums[t], d.last[t] = sum, last
+		if v.n > 0 {
+			last = int32(t)
+			v.day, v.days = v.sum*v.sum/v.n, 1
+		}
+		week.n, week.sum = week.n+v.n, week.sum+v.sum
+		if t%5 == 4 {
+			if week.n > 0 {
+				v.week, v.weeks = week.sum*week.sum/week.n, 1
+			}
+			week = lagSums{}
+		}
+		sum = sum.minus(lagSums{-v.n, -v.sum, -v.squares, -v.day, -v.days, -v.week, -v.weeks})
 	}
-	mean := base.sum / base.n
-	spread := daySpread(days, s.base, mean)
-	var sum lagSums
-	day := end - 1
-	for i, lag := range timingLags {
-		if end-lag < cut {
+	d.sums[len(daily)], d.last[len(daily)] = sum, last
+}
+
+func (d *decided) firstSlot() int           { return d.first }
+func (d *decided) active(from, to int) bool { return d.sums[to].n > d.sums[max(from, 0)].n }
+func (d *decided) lastEnd(slot int) int     { return int(d.last[slot]) }
+
+func (d *decided) between(s slots) lagSums {
+	from := max(s.from, 0)
+	return d.sums[max(s.to, from)].minus(d.sums[from])
+}
+
+func (d *decided) contrasts(end int, out *[len(lags)]contrast, past []slots) (used int) {
+	left, from := baselineLeft(d.first, end), floor(past)
+	for i, lag := range lags {
+		cut := end - lag
+		if cut-d.first < left || cut < from {
 			break
 		}
-		for ; day >= end-lag; day-- {
-			for d := t.offset(day); d < t.offset(day+1); d++ {
-				sum = sum.plus(days[d])
-			}
+		base := slots{max(cut-fastBaselineDays, d.first), cut}
+		out[i] = d.compare(base, slots{cut, end}, past)
+		if out[i].known == 0 {
+			break
 		}
-		s.used = i + 1
-		s.scan.ln[i] = lnSlower(sum, mean, spread*(1+sum.n/base.n))
+		used = i + 1
 	}
-	s.scan.used = s.used
-	s.scan.combine()
-	s.used = 0 // no windows of expectations: the gate has nothing to compare
-	return s
+	return used
 }
 
-// lnSlower is ln of the mean likelihood ratio of lags that are longer by a factor.
-func lnSlower(s lagSums, mean, variance float64) float64 {
-	if s.n <= 0 || variance <= 0 {
-		return 0
-	}
-	above := s.sum - s.n*mean
-	var terms [len(slowerBy)]float64
-	for j, factor := range slowerBy {
-		by := math.Log(factor)
-		terms[j] = (by*above - s.n*by*by/2) / variance
-	}
-	return lnMean(&terms)
-}
-
-// daySpread is the variance of ln lags per claim, with what the days of a batch
-// have in common: the larger of the claims' own and of their days' means.
-func daySpread(days []lagSums, base []stretch, mean float64) float64 {
-	within, between, n, k := 0.0, 0.0, 0.0, 0.0
-	for _, b := range base {
-		for _, d := range days[b.from:b.to] {
-			if d.n <= 0 {
-				continue
-			}
-			within += d.squares - 2*mean*d.sum + d.n*mean*mean
-			off := d.sum - d.n*mean
-			between += off * off / d.n
-			n += d.n
-			k++
+// compare expresses the mean of n logarithms of waits, whose variance over φ the
+// baseline tells, as that many ends of waits which tell as much: n/σ² of them
+// have the same standard error of the logarithm of their ratio.
+func (d *decided) compare(baseline, window slots, past []slots) (c contrast) {
+	base, now := d.between(baseline), d.between(window)
+	for _, p := range past {
+		p = slots{max(p.from, baseline.from), min(p.to, baseline.to)}
+		if p.from < p.to {
+			base = base.minus(d.between(p))
 		}
 	}
-	return max(within/n, between/k)
-}
-
-// lagsByDay are the lags of the claims decided on each day.
-func (o *waits) lagsByDay() []lagSums {
-	if o.lags == nil {
-		o.lags = make([]lagSums, len(o.Started))
-		for _, e := range o.Ended {
-			day := int(e.Start + e.Lag)
-			if e.Lag < 0 || day >= len(o.lags) || e.Count <= 0 {
-				continue
-			}
-			n, v := float64(e.Count), math.Log(float64(e.Lag)+1)
-			o.lags[day] = o.lags[day].plus(lagSums{n, n * v, n * v * v})
-		}
-	}
-	return o.lags
-}
-
-// medians are the median lags of the claims decided in two sets of days.
-func (o *waits) medians(base, current []stretch) (before, since float64) {
-	median := func(days []stretch) float64 {
-		var counts []upstream.Wait
-		total := 0
-		for _, e := range o.Ended {
-			day := int(e.Start + e.Lag)
-			if e.Lag >= 0 && slices.ContainsFunc(days, func(s stretch) bool { return day >= s.from && day < s.to }) {
-				counts = append(counts, e)
-				total += int(e.Count)
-			}
-		}
-		slices.SortFunc(counts, func(a, b upstream.Wait) int { return int(a.Lag - b.Lag) })
-		below := 0
-		for _, c := range counts {
-			if below += int(c.Count); 2*below >= total {
-				return float64(c.Lag)
-			}
-		}
-		return 0
-	}
-	return median(base), median(current)
-}
-
-// trackDecided judges an incident by the lags of the last days.
-func (t *timing) trackDecided(s *study, change, end int) standing {
-	days := s.lagsByDay()
-	sum := func(stretches ...stretch) (all lagSums) {
-		for _, b := range stretches {
-			for _, d := range days[b.from:b.to] {
-				all = all.plus(d)
-			}
-		}
-		return all
-	}
-	base := sum(s.base...)
-	since := sum(stretch{t.offset(change), t.offset(end)})
-	recent := sum(stretch{t.offset(max(end-standDays, change)), t.offset(end)})
-	if base.n <= 0 || since.n <= 0 || recent.n <= 0 {
-		return absent
+	if base.n < leastEnds {
+		return c
 	}
 	mean := base.sum / base.n
-	by := since.sum/since.n - mean
-	lean := by*(recent.sum-recent.n*mean) - recent.n*by*by/2
-	variance := daySpread(days, s.base, mean) * (1 + recent.n/base.n)
-	switch {
-	case by <= 0:
-		return absent
-	case lean > 0:
-		return present
-	case -lean/variance >= math.Log(minARL):
-		return over
+	variance := max(base.squares/base.n-mean*mean, .01)
+	c.known, c.unlike = base.n/variance, speedError*speedError
+	c.phi = base.phi(mean, variance)
+	if now.n > 0 {
+		c.expected = now.n / variance
+		c.observed = c.expected * math.Exp(mean-now.sum/now.n)
 	}
-	return absent
+	return c
 }
+
+// phi is the variance of the means of days or weeks over that of independent waits.
+func (s *lagSums) phi(mean, variance float64) float64 {
+	level := s.n * mean * mean
+	of := func(squares, groups float64) float64 {
+		x := max(squares-level, 0) / variance
+		return (priorPhi*priorPhiWeeks + x) / (priorPhiWeeks + max(groups-1, 0))
+	}
+	return max(of(s.day, s.days), of(s.week, s.weeks), 1)
+}
+
+// describe implements stream: the medians of what was decided.
+func (d *decided) describe(baseline, current slots, past []slots) (f figures) {
+	lags := func(s slots, past []slots) (float64, int64) {
+		counts := map[int32]int64{}
+		var days []int32
+		total := int64(0)
+		for _, w := range d.waits.Ended {
+			t := d.cal.ended(w)
+			if w.Count <= 0 || t < s.from || t >= s.to || inSlots(past, t) {
+				continue
+			}
+			if counts[w.Lag] == 0 {
+				days = append(days, w.Lag)
+			}
+			counts[w.Lag] += int64(w.Count)
+			total += int64(w.Count)
+		}
+		slices.Sort(days)
+		below := int64(0)
+		for _, day := range days {
+			if below += counts[day]; 2*below >= total {
+				return float64(max(day, 0)), total
+			}
+		}
+		return 0, 0
+	}
+	f.baseline, f.baselineN = lags(baseline, past)
+	f.current, f.currentN = lags(current, nil)
+	return f
+}
+
+var _ stream = (*decided)(nil)

@@ -136,13 +136,21 @@ func New(data Data, o Options) *Detector {
 func (d *Detector) watch(data Data) {
 	var all sync.WaitGroup
 	if data.Waits != nil {
-		shares := [...]float64{decisionBudget, paymentBudget, overturnBudget, takebackBudget}
-		d.signals = make([]watched, len(laws))
-		for k := range laws {
-			l := &laws[k]
+		clocks := [...]struct {
+			clock upstream.Clock
+			share float64
+		}{
+			{upstream.DecisionClock, decisionBudget},
+			{upstream.PaymentClock, paymentBudget},
+			{upstream.OverturnClock, overturnBudget},
+			{upstream.TakebackClock, takebackBudget},
+		}
+		d.signals = make([]watched, len(clocks))
+		for k, c := range clocks {
 			all.Go(func() {
-				d.signals[k] = watched{newTiming(data.Waits, l), shares[k], func(e *upstream.DriftEvent) bool {
-					return e.Signal == l.signal && (l.signal != upstream.DecisionTime || e.Clock == l.clock)
+				t := newTiming(data.Waits, c.clock)
+				d.signals[k] = watched{t, c.share, func(e *upstream.DriftEvent) bool {
+					return e.Signal == t.signal() && (e.Signal != upstream.DecisionTime || e.Clock == c.clock)
 				}}
 			})
 		}
@@ -183,9 +191,17 @@ func (d *Detector) At(asOf upstream.Day, known []upstream.DriftEvent) Result {
 	r.Events = append(r.Events, slices.Concat(told...)...)
 	r.Summary.Notes = slices.Concat(notes...)
 	r.Events = append(r.Events, d.denials(asOf, end, h, r.Events, &r.Summary)...)
-	r.Summary.PromptPay = promptPay(d.waits, asOf, PromptPayDays)
+	r.Summary.PromptPay = d.breaches(asOf)
 	r.sort()
 	return r
+}
+
+// breaches are those of prompt-pay laws.
+func (d *Detector) breaches(asOf upstream.Day) []upstream.PromptPay {
+	if d.waits == nil {
+		return nil
+	}
+	return promptPay(d.waits, asOf, promptPayDays)
 }
 
 // evaluate runs a signal other than the denial rate.

@@ -18,7 +18,8 @@ func (d *Detector) price(e *upstream.DriftEvent, end int) {
 		return
 	}
 	p := d.payerIndex(name(e.Payer))
-	i, j := d.dayIndex(e.CurrentFirst), d.through(e.CurrentLast)
+	j := d.through(e.CurrentLast)
+	i := max(min(d.dayIndex(e.CurrentFirst), j-volumeDays), 0)
 	if p < 0 || i >= j {
 		return
 	}

@@ -1,364 +1,332 @@
 package drift
 
 import (
-	"fmt"
+	"cmp"
 	"math"
 	"slices"
 
 	"upstream"
 )
 
-// timingLags are the lags of the timing signals, in business days. Their baseline
-// ends before the largest one, so that no slow-down is in it; slow-downs show
-// within weeks, and a longer lag would cost half a year of history.
-var timingLags = [...]int{1, 2, 3, 4, 5, 7, 10, 13, 17, 22, 30, 40}
-
-const (
-	// timingReach is the largest lag.
-	timingReach = 40
-	// timingEnds are the fewest ends of a baseline.
-	timingEnds = 20
-	// timingGate is the z by which a payer's pace must differ from the others'.
-	timingGate = 2.5
-	// stalledDays are so many business days without any end at any payer: no file
-	// came, and nothing is known.
-	stalledDays = 5
-)
-
-// timing watches one clock at every payer: slow-downs show in the waits that are
-// still open. Each day the waits open at each age let expect ends, by the hazard
-// of the payer's own baseline; what ended against it, over the days of a lag, is
-// weighed at a few ratios: (O ln θ + (1−θ)E)/φ, the log-rank statistic of Biswas
-// and Kalbfleisch (2008) in the Shiryaev–Roberts sum of all signals.
+// timing watches how fast payers decide or pay (a slow-down), how often denials
+// are overturned (less often is worse) or payments taken back (more often is).
+//
+// Slow-downs show in what is still open, so nothing waits for the late claims.
+// On every business day so many of the open waits are expected to end as by age
+// and weekday ended in the baseline; what ended is weighed against that by a
+// Shiryaev–Roberts statistic over the lags and hazard ratios (the log-rank CUSUM
+// of Biswas and Kalbfleisch 2008 is its relative). Each lag has its own baseline,
+// which ends where the lag begins: a change is never part of what it is compared
+// with, and little history is used as well as it can be.
 type timing struct {
-	law    *law
-	from   upstream.Day
-	days   []upstream.Day // business days
-	payers []*waits       // of this clock, sorted by payer
-	all    *waits         // together, for the shape of slow clocks
-	budget float64        // of the last scan, which track takes its threshold from
+	data   *upstream.Waits
+	clock  upstream.Clock
+	cal    workdays
+	all    activity
+	payers []timedPayer
+}
+
+type timedPayer struct {
+	waits *upstream.PayerWaits
+	stream
 }
 
 var _ signal = (*timing)(nil)
 
-// newTiming sums up the waits on a clock; they must not change afterwards.
-func newTiming(w *upstream.Waits, l *law) *timing {
-	t := &timing{law: l, from: w.From, budget: DefaultBudget}
-	for day := w.From; day <= w.To; day++ {
-		if day.IsBusiness() {
-			t.days = append(t.days, day)
-		}
-	}
-	together := &upstream.PayerWaits{Clock: l.clock}
+// lateFiles is for how many business days a payer's silence may just mean that
+// its remittance isn't in yet.
+const lateFiles = 3
+
+// newTiming counts the waits of one clock by day and age, once for any number of
+// scans; they must not change afterwards.
+func newTiming(w *upstream.Waits, clock upstream.Clock) *timing {
+	s := &timing{data: w, clock: clock, cal: newWorkdays(w.From, w.To)}
+	s.all = newActivity(s.daily())
+	b := newInventoryBuilder(&s.cal, s.bins(), s.all.hush, s.isFast())
+	var inventories []*inventory
 	for i := range w.Payers {
 		p := &w.Payers[i]
-		if p.Clock != l.clock || len(p.Started) == 0 || atOnce(p) {
+		if p.Clock != clock {
 			continue
 		}
-		t.payers = append(t.payers, newWaits(p, l))
-		if l.pooled {
-			if together.Started == nil {
-				together.Started = make([]int32, len(p.Started))
-			}
-			for day, n := range p.Started {
-				together.Started[day] += n
-			}
-			together.Ended = append(together.Ended, p.Ended...)
-		}
-	}
-	if l.pooled && len(t.payers) > 0 {
-		t.all = newWaits(together, l)
-	}
-	return t
-}
-
-// atOnce reports that every wait ended on the day it started: there is no pace to
-// watch. Many practices' files give the decision's day as the payment's.
-func atOnce(p *upstream.PayerWaits) bool {
-	started, ended := int64(0), int64(0)
-	for _, n := range p.Started {
-		started += int64(n)
-	}
-	for _, e := range p.Ended {
-		if e.Lag != 0 {
-			return false
-		}
-		ended += int64(e.Count)
-	}
-	return started == ended
-}
-
-// paced reports that by a day some wait took more than a day: before that the
-// payer counts as one that atOnce leaves out.
-func (o *waits) paced(day int) bool {
-	return o.law.width > 1 || slices.ContainsFunc(o.ended[day][1:], func(n int32) bool { return n > 0 })
-}
-
-// study is the evaluation of one payer on one day.
-type study struct {
-	*waits
-	base  []stretch
-	h     *hazard
-	lags  [len(timingLags)]expectation // windows
-	used  int
-	end   int // day after the last one
-	scan  scan
-	share float64 // of the budget
-	// decided tells that only decided claims are known, see decidedOnly.
-	decided bool
-}
-
-// business is the number of business days through a calendar day.
-func (t *timing) business(asOf upstream.Day) int {
-	n, _ := slices.BinarySearch(t.days, asOf+1)
-	return n
-}
-
-// offset is the first calendar day, counted from t.from, whose ends count on
-// business day i.
-func (t *timing) offset(i int) int {
-	if i <= 0 {
-		return 0
-	}
-	return int(t.days[i-1]-t.from) + 1
-}
-
-// baseline are the days of a baseline that ends before business day cut, without
-// those that h leaves out.
-func (t *timing) baseline(o *waits, cut int, h history, asOf upstream.Day) []stretch {
-	first, last := max(t.offset(cut-t.law.history), o.first), t.offset(cut)
-	days := []stretch{{first, last}}
-	for _, s := range h.spans(t.node(o), asOf) {
-		days = cutOut(days, int(s.first-t.from), int(s.last-t.from)+1)
-	}
-	return slices.DeleteFunc(days, func(s stretch) bool { return s.from >= s.to })
-}
-
-// cutOut takes the days from i to before j out of stretches.
-func cutOut(days []stretch, i, j int) []stretch {
-	var out []stretch
-	for _, s := range days {
-		if j <= s.from || i >= s.to {
-			out = append(out, s)
+		s.payers = append(s.payers, timedPayer{waits: p})
+		if s.isBlind(p) {
+			s.payers[len(s.payers)-1].stream = newDecided(p, &s.cal)
 			continue
 		}
-		out = append(out, stretch{s.from, i}, stretch{j, s.to})
+		inventories = append(inventories, b.build(p))
+	}
+	var all *pool
+	baseline := fastBaselineDays
+	if !s.isFast() {
+		all, baseline = newPool(inventories, len(s.cal.days), len(b.bins.from)), slowBaselineDays
+	}
+	for i := range s.payers {
+		if s.payers[i].stream == nil {
+			s.payers[i].stream = newWaiting(inventories[0], &s.cal, &b.bins, baseline, all)
+			inventories = inventories[1:]
+		}
+	}
+	return s
+}
+
+// isFast reports whether most waits of the clock end.
+func (s *timing) isFast() bool {
+	return s.clock == upstream.DecisionClock || s.clock == upstream.PaymentClock
+}
+
+// isBlind reports whether open waits of a payer aren't known.
+func (s *timing) isBlind(p *upstream.PayerWaits) bool {
+	return s.clock == upstream.DecisionClock && !p.Undecided
+}
+
+func (s *timing) bins() ageBins {
+	switch s.clock {
+	case upstream.OverturnClock:
+		return overturnBins
+	case upstream.TakebackClock:
+		return takebackBins
+	}
+	return fastBins
+}
+
+func (s *timing) worse() thetas {
+	if s.clock == upstream.TakebackClock {
+		return more
+	}
+	return slower
+}
+
+func (s *timing) signal() upstream.Signal {
+	switch s.clock {
+	case upstream.OverturnClock:
+		return upstream.Overturn
+	case upstream.TakebackClock:
+		return upstream.Takeback
+	}
+	return upstream.DecisionTime
+}
+
+// daily are the ends at all payers by business day: the pulse of the data. Where
+// ends are rare decisions tell it as well.
+func (s *timing) daily() []float64 {
+	out := make([]float64, len(s.cal.days))
+	for i := range s.data.Payers {
+		p := &s.data.Payers[i]
+		if p.Clock != s.clock && (s.isFast() || p.Clock != upstream.DecisionClock) {
+			continue
+		}
+		for _, w := range p.Ended {
+			if t := s.cal.ended(w); w.Count > 0 && t >= 0 {
+				out[t] += float64(w.Count)
+			}
+		}
 	}
 	return out
 }
 
-func (t *timing) node(o *waits) *upstream.DriftEvent {
-	e := &upstream.DriftEvent{Signal: t.law.signal, Payer: &o.Payer, Level: upstream.PayerLevel}
-	if t.law.signal == upstream.DecisionTime {
-		e.Clock = t.law.clock
+// node names an event's node.
+func (s *timing) node(p int) upstream.DriftEvent {
+	e := upstream.DriftEvent{
+		Signal: s.signal(), Level: upstream.PayerLevel, Payer: new(s.payers[p].waits.Payer),
+		Status: upstream.Open, Direction: upstream.Worse,
+		RootCauses: []upstream.RootCause{}, SampleClaimIDs: []string{},
+	}
+	if e.Signal == upstream.DecisionTime {
+		e.Clock = s.clock
 	}
 	return e
 }
 
-// studyAt evaluates a payer as of the end of a business day; nil without enough
-// history. The baseline ends before the largest lag, or so that three weeks are
-// left while history is short.
-func (t *timing) studyAt(o *waits, end int, h history) *study {
-	firstBusiness := t.business(t.from + upstream.Day(o.first) - 1)
-	if end-firstBusiness < t.law.least || o.first >= len(o.Started) || !o.paced(t.offset(end)) {
-		return nil
+// past are the slots of a node's incidents.
+func (s *timing) past(h history, e *upstream.DriftEvent, asOf upstream.Day) []slots {
+	var out []slots
+	for _, d := range h.spans(e, asOf) {
+		from, _ := slices.BinarySearch(s.cal.days, d.first)
+		out = append(out, slots{from, s.cal.through(d.last)})
 	}
-	cut := max(end-timingReach, firstBusiness+coldBaselineDays)
-	asOf := t.days[end-1]
-	s := &study{waits: o, base: t.baseline(o, cut, h, asOf), end: t.offset(end)}
-	s.h = o.learn(s.base, t.shape(cut, h, asOf), t.from)
-	if s.h.events < timingEnds {
-		return nil
-	}
-	t.windows(s, end, cut)
-	for i, w := range s.lags[:s.used] {
-		s.scan.ln[i] = lnPace(s, w, t.law.ratios[:], timingLags[i])
-	}
-	s.scan.used = s.used
-	s.scan.combine()
-	return s
-}
-
-// shape is the hazard of all payers, for the clocks that pool it.
-func (t *timing) shape(cut int, h history, asOf upstream.Day) []float64 {
-	if t.all == nil {
-		return nil
-	}
-	days := []stretch{{max(t.offset(cut-t.law.history), t.all.first), t.offset(cut)}}
-	if days[0].from >= days[0].to {
-		return make([]float64, t.all.ages)
-	}
-	return hazardOf(t.all.between(t.all.open, days), t.all.between(t.all.ended, days), t.law.smooth)
-}
-
-// windows sums ends and expectations over the days of each lag after the baseline.
-func (t *timing) windows(s *study, end, cut int) {
-	var sum expectation
-	day := end - 1
-	for i, lag := range timingLags {
-		if end-lag < cut {
-			break
-		}
-		for ; day >= end-lag; day-- {
-			for d := t.offset(day); d < t.offset(day+1); d++ {
-				observed, expected := s.expect(s.h, d, t.from)
-				sum.observed += observed
-				sum.expected += expected
-			}
-		}
-		s.lags[i], s.used = sum, i+1
-	}
-}
-
-// lnPace is ln of the mean likelihood ratio of a change of pace in a window of so
-// many business days, deflated for their dispersion and for the error of the
-// baseline.
-func lnPace(s *study, w expectation, ratios []float64, days int) float64 {
-	if w.expected <= 0 {
-		return 0
-	}
-	phi := s.h.phi(days) * (1 + w.expected/max(s.h.events, 1))
-	top, terms := math.Inf(-1), make([]float64, len(ratios))
-	for j, theta := range ratios {
-		terms[j] = (w.observed*math.Log(theta) + (1-theta)*w.expected) / phi
-		top = max(top, terms[j])
-	}
-	sum := 0.0
-	for _, v := range terms {
-		sum += math.Exp(v - top)
-	}
-	return top + math.Log(sum/float64(len(terms)))
-}
-
-// scan implements signal.
-func (t *timing) scan(asOf upstream.Day, h history, budget float64) []upstream.DriftEvent {
-	t.budget = budget
-	end := t.business(asOf)
-	if end == 0 || t.stalled(end) {
-		return nil
-	}
-	studies := make([]*study, len(t.payers))
-	watched := 0
-	for p, o := range t.payers {
-		if t.law.clock == upstream.DecisionClock && !o.Undecided {
-			studies[p] = t.decidedOnly(o, end, h)
-		} else {
-			studies[p] = t.studyAt(o, end, h)
-		}
-		if studies[p] != nil {
-			watched++
-		}
-	}
-	var out []upstream.DriftEvent
-	for p, s := range studies {
-		if s == nil {
-			continue
-		}
-		node := t.node(t.payers[p])
-		if h.open(node) {
-			continue
-		}
-		s.share = 1 / float64(watched) / h.quieted(node)
-		tier := t.tier(s.scan.lnR, s.share)
-		if tier == "" || !t.standsOut(studies, p) {
-			continue
-		}
-		out = append(out, t.event(s, node, tier, end, h))
-	}
-	slices.SortFunc(out, func(a, b upstream.DriftEvent) int { return int(math.Copysign(1, b.LnEvidence-a.LnEvidence)) })
 	return out
 }
 
-// tier is that of denials, with the clock's own budget.
-func (t *timing) tier(lnR, share float64) upstream.Tier {
-	d := Detector{budget: t.budget}
-	return d.tier(lnR, share)
+// end of what an evaluation at the end of a slot looks at at one payer: the data
+// may have stopped before, and the last remittance may not be in yet.
+func (s *timing) end(p *timedPayer, end int) int {
+	end = min(end, int(s.all.last[end])+1)
+	if own := p.lastEnd(end); s.isFast() && own >= 0 && end-own-1 <= lateFiles {
+		return own + 1
+	}
+	return end
 }
 
-// stalled reports that no payer's waits have ended for days though some are open:
-// the practice's files have stopped, and nothing can be said of the payers.
-func (t *timing) stalled(end int) bool {
-	if end < stalledDays {
-		return false
+// reading is one evaluation of a node.
+type reading struct {
+	scan
+	end  int
+	tier upstream.Tier
+}
+
+// read evaluates a node at the end of a slot.
+func (s *timing) read(p *timedPayer, slot int, past []slots, arl, watch float64) (r reading) {
+	r.end = s.end(p, slot)
+	if r.end-p.firstSlot() < firstAlarmDays {
+		return r
 	}
-	for _, o := range t.payers {
-		from, to := o.ended[t.offset(end-stalledDays)], o.ended[t.offset(end)]
-		if slices.Compare(from, to) != 0 {
-			return false
+	var c [len(lags)]contrast
+	used := p.contrasts(r.end, &c, past)
+	if used == 0 {
+		return r
+	}
+	r.scan = weighContrasts(c[:used], s.worse())
+	switch {
+	case r.lnR >= math.Log(arl):
+		r.tier = upstream.Alert
+	case r.lnR >= math.Log(watch):
+		r.tier = upstream.Watch
+	}
+	return r
+}
+
+// scan implements signal. The budget is split evenly over the payers with
+// anything in the history.
+func (s *timing) scan(asOf upstream.Day, h history, budget float64) []upstream.DriftEvent {
+	end := s.cal.through(asOf)
+	payers := 0.0
+	for i := range s.payers {
+		if s.payers[i].active(end-historyDays, end) {
+			payers++
 		}
 	}
-	return t.law.clock == upstream.DecisionClock
+	if end < firstAlarmDays || payers == 0 || !(budget > 0) {
+		return nil
+	}
+	var events []upstream.DriftEvent
+	for i := range s.payers {
+		e := s.node(i)
+		if !s.payers[i].active(end-historyDays, end) || h.open(&e) {
+			continue
+		}
+		past, quieted := s.past(h, &e, asOf), h.quieted(&e)
+		arl := max(businessDaysPerMonth*payers/budget, minARL) * quieted
+		r := s.read(&s.payers[i], end, past, arl, watchARL*quieted)
+		if r.tier == "" || !s.standsOut(i, &r, end) {
+			continue
+		}
+		if quieted > 1 {
+			e.Quieted = quieted
+		}
+		e.Confidence = posterior(r.lnR, min(budget/DefaultBudget, 1)/payers)
+		s.tell(&e, i, &r, past, func(slot int) bool {
+			then := s.read(&s.payers[i], slot, past, arl, watchARL*quieted)
+			return then.tier != "" && (then.tier == upstream.Alert || r.tier == upstream.Watch)
+		})
+		e.EvidentAt = s.cal.days[end-1]
+		events = append(events, e)
+	}
+	slices.SortFunc(events, func(a, b upstream.DriftEvent) int {
+		return cmp.Or(cmp.Compare(b.LnEvidence, a.LnEvidence), cmp.Compare(name(a.Payer), name(b.Payer)))
+	})
+	return events
 }
 
-// standsOut is the gate: ln(O/E) at the payer's lag, less the median of the other
-// payers, over the standard error of both. What all payers do at once, around
-// Christmas or when the practice's files come late, stands out nowhere.
-func (t *timing) standsOut(studies []*study, p int) bool {
-	own := studies[p]
-	i := own.scan.best
-	if i >= own.used {
+// timingGate is the z by which a payer's pace must differ from the others'.
+const timingGate = 2.5
+
+// standsOut is the gate: ln(O/E) over the payer's lag, less the median of the
+// other payers, over the standard error of both. What all payers do at once,
+// around Christmas or when the practice's files come late, stands out nowhere.
+func (s *timing) standsOut(i int, r *reading, end int) bool {
+	var c [len(lags)]contrast
+	if s.payers[i].contrasts(r.end, &c, nil) <= r.best {
 		return true
 	}
-	pace, variance := own.pace(own.lags[i], timingLags[i])
+	own := c[r.best]
 	var others []float64
-	for q, s := range studies {
-		if q != p && s != nil && i < s.used && s.lags[i].expected > 0 {
-			other, _ := s.pace(s.lags[i], timingLags[i])
-			others = append(others, other)
+	for q := range s.payers {
+		p := &s.payers[q]
+		if q != i && p.contrasts(s.end(p, end), &c, nil) > r.best && c[r.best].expected > 0 {
+			others = append(others, math.Log(c[r.best].ratio()))
 		}
 	}
 	middle, off := 0.0, 0.0
 	if len(others) >= gatePayers {
 		middle, off = consensus(others)
 	}
-	apart := pace - middle
-	if !t.law.more {
+	apart := math.Log(own.ratio()) - middle
+	if s.clock != upstream.TakebackClock {
 		apart = -apart
 	}
-	return apart >= timingGate*math.Sqrt(variance+off*off)
+	return apart >= timingGate*math.Sqrt(own.lnVariance()+off*off)
 }
 
-// pace is ln(O/E) with its variance.
-func (s *study) pace(w expectation, days int) (ln, variance float64) {
-	return math.Log((w.observed + .5) / (w.expected + .5)), s.h.phi(days) * (1/(w.expected+.5) + 1/max(s.h.events, 1))
+// tell completes an event; holds repeats its test at the end of an earlier slot.
+func (s *timing) tell(e *upstream.DriftEvent, p int, r *reading, past []slots, holds func(int) bool) {
+	days, cut := s.cal.days, r.end-r.lag()
+	youngest, oldest := r.interval(intervalMass)
+	e.Tier, e.LnEvidence = r.tier, r.lnR
+	e.ChangeDate, e.ChangeDateLow, e.ChangeDateHigh = days[cut], days[r.end-oldest], days[r.end-youngest]
+	slot := max(cut+1, firstAlarmDays)
+	for slot < r.end && !holds(slot) {
+		slot++
+	}
+	e.KnownAt = days[slot-1]
+	s.fill(e, &s.payers[p], slots{s.baselineFrom(&s.payers[p], cut), cut}, slots{cut, r.end}, past)
 }
 
-// first is the first day with a start at any payer.
-func (t *timing) first() int {
-	first := math.MaxInt32
-	for _, o := range t.payers {
-		first = min(first, o.first)
+// baselineFrom is where the baseline of a change at a slot begins.
+func (s *timing) baselineFrom(p *timedPayer, cut int) int {
+	days := fastBaselineDays
+	if !s.isFast() {
+		days = slowBaselineDays
 	}
-	return first
+	return max(cut-days, p.firstSlot(), 0)
 }
 
-// notes implements signal.
-func (t *timing) notes(asOf upstream.Day) []string {
-	end := t.business(asOf)
-	if end == 0 || len(t.payers) == 0 {
-		return nil
-	}
-	var out []string
-	if t.stalled(end) {
-		out = append(out, fmt.Sprintf("No payer has decided anything in the last %d business days. That is taken for missing files: decision times are not judged.", stalledDays))
-	}
-	if last := t.business(t.from + upstream.Day(t.first()) - 1); end-last < t.law.least {
-		out = append(out, fmt.Sprintf("%s are watched from %d business days of decisions on; there are %d.", t.law.what, t.law.least, max(end-last, 0)))
-	}
-	if t.law.clock != upstream.DecisionClock {
-		return out
-	}
-	blind := 0
-	for _, o := range t.payers {
-		if !o.Undecided {
-			blind++
+// fill sets the windows of an event and their figures.
+func (s *timing) fill(e *upstream.DriftEvent, p *timedPayer, baseline, current slots, past []slots) {
+	f := p.describe(baseline, current, past)
+	e.BaselineValue, e.CurrentValue, e.DeltaValue = f.baseline, f.current, f.current-f.baseline
+	e.BaselineN, e.CurrentN = f.baselineN, f.currentN
+	e.BaselineFirst, e.BaselineLast = s.cal.opens(baseline.from), s.cal.days[baseline.to-1]
+	e.CurrentFirst, e.CurrentLast = s.cal.opens(current.from), s.cal.days[current.to-1]
+	e.EvidenceClaims = s.evidence(e, p.waits)
+}
+
+// evidence counts the claims that prove an event, in its current days: taken
+// back; denials that still stand on the last day; decided or paid late, or open so
+// long then, see upstream.LateClaim. Forgotten claims are left out.
+func (s *timing) evidence(e *upstream.DriftEvent, p *upstream.PayerWaits) (n int64) {
+	first, last := int64(e.CurrentFirst-s.data.From), int64(e.CurrentLast-s.data.From)
+	late := int64(math.Floor(2 * e.BaselineValue))
+	switch s.clock {
+	case upstream.OverturnClock:
+		return openSince(p, first, last+1, last)
+	case upstream.TakebackClock:
+		late = -1
+	default:
+		if !s.isBlind(p) {
+			n = openSince(p, last-upstream.ForgottenDays, last-late, last)
 		}
 	}
-	switch {
-	case blind == len(t.payers):
-		out = append(out, "The data hold no undecided claims: a slow-down shows only in the claims that come back late, weeks after it starts, and claims that never come back show nowhere. Load submitted claims too (837, or an export with pending ones).")
-	case blind > 0:
-		out = append(out, fmt.Sprintf("The data of %d of %d payers hold no undecided claims: their slow-downs show only in the claims that come back late, weeks after they start.", blind, len(t.payers)))
+	for _, w := range p.Ended {
+		lag := int64(max(w.Lag, 0))
+		if end := int64(w.Start) + lag; w.Count > 0 && w.Start >= 0 && end >= first && end <= last && lag > late {
+			n += int64(w.Count)
+		}
 	}
-	return out
+	return n
+}
+
+// openSince counts the waits that began from one day to before another and were
+// open at the end of a day, all counted from Waits.From.
+func openSince(p *upstream.PayerWaits, from, before, day int64) (n int64) {
+	from, before = max(from, 0), min(before, int64(len(p.Started)))
+	for start := from; start < before; start++ {
+		n += int64(max(p.Started[start], 0))
+	}
+	for _, w := range p.Ended {
+		if start := int64(w.Start); w.Count > 0 && start >= from && start < before && start+int64(max(w.Lag, 0)) <= day {
+			n -= int64(w.Count)
+		}
+	}
+	return max(n, 0)
 }

@@ -3,345 +3,299 @@ package drift
 import (
 	"math"
 	"math/rand/v2"
+	"reflect"
+	"slices"
+	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"upstream"
 )
 
-// slowing simulates a payer's claims as the design does: submissions from Monday
-// to Friday, lognormal lags, two remittance days a week. From a day on everything
-// undecided takes factor times as long as it still would have.
-type slowing struct {
-	perWeek, median float64
-	from            int // day; 0: never
-	factor          float64
-}
+func simDay(day int) upstream.Day { return simStart + upstream.Day(day) }
 
-const slowDays = 560
-
-var slowStart = upstream.MakeDay(2023, 3, 6) // a Monday
-
-// waitsOf draws the waits of payers on the decision clock.
-func waitsOf(seed uint64, payers ...slowing) *upstream.Waits {
-	rng := rand.New(rand.NewPCG(seed, 9))
-	w := &upstream.Waits{From: slowStart, To: slowStart + slowDays - 1}
-	for i, p := range payers {
-		o := upstream.PayerWaits{Payer: string(rune('A' + i)), Clock: upstream.DecisionClock, Undecided: true, Started: make([]int32, slowDays)}
-		ends := map[[2]int32]int32{}
-		for day := range slowDays {
-			if day%7 >= 5 {
-				continue
-			}
-			n := poisson(rng, p.perWeek/5)
-			o.Started[day] = n
-			for range n {
-				lag := max(p.median*math.Exp(.45*rng.NormFloat64()), 2)
-				end := float64(day) + lag
-				if p.from > 0 && end >= float64(p.from) {
-					from := max(float64(day), float64(p.from))
-					end = from + (end-from)*p.factor
-				}
-				d := int32(math.Ceil(end))
-				for d%7 != 1 && d%7 != 4 {
-					d++
-				}
-				if d < slowDays {
-					ends[[2]int32{int32(day), d - int32(day)}]++
+// asKnown are the waits as they were known at the end of a day.
+func asKnown(w *upstream.Waits, asOf upstream.Day) *upstream.Waits {
+	out := &upstream.Waits{From: w.From, To: asOf}
+	days := int32(asOf - w.From)
+	for _, p := range w.Payers {
+		known := p
+		known.Ended = nil
+		known.Started = slices.Clone(p.Started[:min(len(p.Started), int(days)+1)])
+		if !p.Undecided && p.Clock == upstream.DecisionClock {
+			clear(known.Started) // a claim isn't known before it is decided
+		}
+		for _, e := range p.Ended {
+			if e.Start+max(e.Lag, 0) <= days {
+				known.Ended = append(known.Ended, e)
+				if !p.Undecided && p.Clock == upstream.DecisionClock {
+					known.Started[e.Start] += e.Count
 				}
 			}
 		}
-		for day := range int32(slowDays) {
-			for lag := int32(0); lag < slowDays; lag++ {
-				if n := ends[[2]int32{day, lag}]; n > 0 {
-					o.Ended = append(o.Ended, upstream.Wait{Start: day, Lag: lag, Count: n})
-				}
-			}
-		}
-		w.Payers = append(w.Payers, o)
+		out.Payers = append(out.Payers, known)
 	}
-	return w
+	return out
 }
 
-// alone scans a single payer with the budget that gives it an average run length
-// of 300 node-months.
-const aloneBudget = 1. / 300
+func slowPayer(weekly, factor float64) []waitPayer {
+	return []waitPayer{{weekly: weekly, change: 350, factor: factor}, {weekly: 80}, {weekly: 60, median: 9}}
+}
 
-// firstSlow is how many days after from the first alert came, scanning every
-// business day; -1 without one. early counts alerts before.
-func firstSlow(w *upstream.Waits, scanFrom, from int) (delay, early int) {
-	t := newTiming(w, &laws[0])
-	quiet := 0
-	for day := scanFrom; day < slowDays; day++ {
-		asOf := w.From + upstream.Day(day)
-		if !asOf.IsBusiness() || day < quiet {
+func TestSlowDownIsToldWithItsFigures(t *testing.T) {
+	sim := waitSim{seed: 3, days: 420, payers: slowPayer(100, 1.5)}
+	w := sim.waits()
+	s := newTiming(w, upstream.DecisionClock)
+	after, first := firstAlert(s, 350, 420, .05)
+	if after < 0 {
+		t.Fatal("not found")
+	}
+	if want := simDay(350 + after); first.KnownAt != want || first.EvidentAt != want {
+		t.Errorf("first known %s, evident %s; found on %s", first.KnownAt, first.EvidentAt, want)
+	}
+	e := s.scan(simDay(400), history{}, .05)[0]
+	switch {
+	case e.Signal != upstream.DecisionTime || e.Clock != upstream.DecisionClock || name(e.Payer) != "Payer A" || e.CPTGroup != nil || e.Level != upstream.PayerLevel:
+		t.Errorf("told of %s %s %s %s", e.Signal, e.Clock, name(e.Payer), e.Level)
+	case e.Tier != upstream.Alert || e.Status != upstream.Open || e.Direction != upstream.Worse:
+		t.Errorf("told as %s %s %s", e.Tier, e.Status, e.Direction)
+	case math.Abs(e.BaselineValue-19.5) > 1.5:
+		t.Errorf("the median of the baseline is %.1f days", e.BaselineValue)
+	case e.CurrentValue < e.BaselineValue+4 || e.CurrentValue > e.BaselineValue+14 || e.DeltaValue != e.CurrentValue-e.BaselineValue:
+		t.Errorf("the current median is %.1f days, %+.1f", e.CurrentValue, e.DeltaValue)
+	case e.ChangeDateLow > simDay(350)+5 || e.ChangeDateHigh < simDay(350)-5 || e.ChangeDate < e.ChangeDateLow || e.ChangeDate > e.ChangeDateHigh:
+		t.Errorf("changed on %s, from %s to %s; it was %s", e.ChangeDate, e.ChangeDateLow, e.ChangeDateHigh, simDay(350))
+	case e.KnownAt > first.KnownAt || e.KnownAt < e.ChangeDateLow:
+		t.Errorf("known on %s, told first on %s", e.KnownAt, first.KnownAt)
+	case e.BaselineLast+1 != e.CurrentFirst || e.BaselineFirst >= e.BaselineLast || e.CurrentLast > simDay(400):
+		t.Errorf("compares %s to %s with %s to %s", e.BaselineFirst, e.BaselineLast, e.CurrentFirst, e.CurrentLast)
+	case e.BaselineN < 2000 || e.CurrentN < 500 || e.CurrentN > 2000 || e.EvidenceClaims < 50 || e.EvidenceClaims > e.CurrentN:
+		t.Errorf("stands on %d and %d waits, %d late", e.BaselineN, e.CurrentN, e.EvidenceClaims)
+	case e.Confidence <= .9 || e.Confidence > 1 || e.RootCauses == nil || e.SampleClaimIDs == nil || e.DollarsLow != nil || e.Severity != 0:
+		t.Errorf("confidence %g", e.Confidence)
+	}
+}
+
+func TestNothingLaterShowsInTiming(t *testing.T) {
+	sim := waitSim{seed: 9, days: 520, payers: append(slowPayer(100, 1.6), waitPayer{weekly: 150, blind: true, change: 300, factor: 1.6})}
+	w := sim.waits()
+	for _, clock := range []upstream.Clock{upstream.DecisionClock, upstream.PaymentClock} {
+		for i := range w.Payers {
+			w.Payers[i].Clock = clock
+		}
+		full := newTiming(w, clock)
+		found := 0
+		for day := 30; day < 430; day += 9 {
+			asOf := simDay(day)
+			known := asKnown(w, asOf)
+			then := newTiming(known, clock)
+			a, b := full.scan(asOf, history{}, .5), then.scan(asOf, history{}, .5)
+			if !reflect.DeepEqual(a, b) {
+				t.Fatalf("%s, %s: with what came later\n%+v\nwithout\n%+v", clock, asOf, a, b)
+			}
+			if !reflect.DeepEqual(full.notes(asOf), then.notes(asOf)) {
+				t.Errorf("%s: notes differ", asOf)
+			}
+			if !reflect.DeepEqual(promptPay(w, asOf, 30), promptPay(known, asOf, 30)) {
+				t.Errorf("%s: prompt pay differs", asOf)
+			}
+			found += len(a)
+			for _, e := range a {
+				x, y := e, e
+				if full.track(&x, asOf) != then.track(&y, asOf) || !reflect.DeepEqual(x, y) {
+					t.Errorf("%s: tracked differently", asOf)
+				}
+			}
+		}
+		if found == 0 {
+			t.Error("nothing was found, so nothing was tested")
+		}
+	}
+}
+
+func TestDecidedClaimsOnlyStillTellSlowDowns(t *testing.T) {
+	sim := waitSim{seed: 6, days: 480, payers: []waitPayer{{weekly: 150, change: 350, factor: 1.5, blind: true}, {weekly: 100, blind: true}, {weekly: 100}}}
+	s := newTiming(sim.waits(), upstream.DecisionClock)
+	notes := strings.Join(s.notes(simDay(340)), "\n")
+	if !strings.Contains(notes, "Payer A's and Payer B's data hold no undecided claims") || strings.Contains(notes, "Payer C") {
+		t.Errorf("notes: %s", notes)
+	}
+	if after, e := firstAlert(s, 200, 350, .01); after >= 0 {
+		t.Errorf("alarms without a change: %+v", e)
+	}
+	after, e := firstAlert(s, 350, 480, .05)
+	if after < 0 || after > 60 || name(e.Payer) != "Payer A" || e.CurrentValue <= e.BaselineValue || e.EvidenceClaims == 0 {
+		t.Errorf("found after %d days: %+v", after, e)
+	}
+	if got := s.track(&e, e.KnownAt); got != present {
+		t.Errorf("stands %d on the day it was found", got)
+	}
+	if got := newTiming(sim.waits(), upstream.PaymentClock).notes(simDay(340)); len(got) != 0 {
+		t.Errorf("notes of another clock: %q", got)
+	}
+}
+
+func TestHistoryShapesWhatIsScanned(t *testing.T) {
+	sim := waitSim{seed: 3, days: 470, payers: slowPayer(100, 1.5)}
+	s := newTiming(sim.waits(), upstream.DecisionClock)
+	asOf := simDay(400)
+	e := s.scan(asOf, history{}, .05)[0]
+	if got := s.scan(asOf, history{[]upstream.DriftEvent{e}}, .05); len(got) != 0 {
+		t.Errorf("an open incident is told again: %+v", got)
+	}
+	noise := e
+	noise.Status = upstream.Noise
+	if again := s.scan(asOf, history{[]upstream.DriftEvent{noise}}, .05); len(again) != 0 {
+		t.Errorf("what was called noise is told again: %+v", again)
+	}
+	earlier := noise
+	earlier.ChangeDate, earlier.ChangeDateHigh = simDay(100), simDay(100)
+	quiet := s.scan(asOf, history{[]upstream.DriftEvent{earlier}}, .05)
+	if len(quiet) != 1 || quiet[0].Quieted != 2 {
+		t.Errorf("after an earlier verdict of noise: %+v", quiet)
+	}
+	other := noise
+	other.Clock = upstream.PaymentClock
+	if got := s.scan(asOf, history{[]upstream.DriftEvent{other}}, .05); !reflect.DeepEqual(got, []upstream.DriftEvent{e}) {
+		t.Errorf("a verdict on another clock matters: %+v", got)
+	}
+	sim.payers[0].back = 400
+	back := newTiming(sim.waits(), upstream.DecisionClock)
+	resolved := e
+	resolved.Status, resolved.ResolvedAt = upstream.Resolved, simDay(425)
+	for day := 426; day < 470; day++ {
+		if got := back.scan(simDay(day), history{[]upstream.DriftEvent{resolved}}, .05); len(got) != 0 {
+			t.Errorf("day %d: a change that ended is told again: %+v", day, got)
+		}
+	}
+}
+
+func TestIncidentIsTrackedAgainstItsFrozenBaseline(t *testing.T) {
+	sim := waitSim{seed: 12, days: 700, payers: slowPayer(100, 1.6)}
+	sim.payers[0].back = 500
+	s := newTiming(sim.waits(), upstream.DecisionClock)
+	after, e := firstAlert(s, 350, 400, .05)
+	if after < 0 {
+		t.Fatal("not found")
+	}
+	change := e
+	for day := 350 + after; day < 500; day++ {
+		if got := s.track(&e, simDay(day)); got != present {
+			t.Fatalf("day %d: stands %d; %+v", day, got, e)
+		}
+	}
+	if e.ChangeDate != change.ChangeDate || e.KnownAt != change.KnownAt || e.BaselineValue != change.BaselineValue || e.BaselineFirst != change.BaselineFirst {
+		t.Errorf("the change or its baseline moved: %+v, was %+v", e, change)
+	}
+	if e.CurrentValue < 25 || e.CurrentValue > 36 || e.CurrentLast < simDay(490) {
+		t.Errorf("now %.1f days through %s", e.CurrentValue, e.CurrentLast)
+	}
+	day := 500
+	for ; day < 600 && s.track(&e, simDay(day)) != over; day++ {
+	}
+	if day > 545 {
+		t.Errorf("over on day %d", day)
+	}
+	unknown := e
+	unknown.Payer = new("Nobody")
+	if got := s.track(&unknown, simDay(520)); got != absent {
+		t.Errorf("an unknown payer stands %d", got)
+	}
+}
+
+func TestRareClocksFindTheirChanges(t *testing.T) {
+	base := waitSim{seed: 21, days: 900}
+	for range 4 {
+		base.payers = append(base.payers, waitPayer{weekly: 300})
+	}
+	decisions := base.waits()
+	make4 := func(clock upstream.Clock, share func(payer, day int) float64, lag func(*rand.Rand) int) *upstream.Waits {
+		w := &upstream.Waits{From: decisions.From, To: decisions.To, Payers: append([]upstream.PayerWaits{}, decisions.Payers...)}
+		for i := range decisions.Payers {
+			rng := rand.New(rand.NewPCG(5, uint64(i)))
+			w.Payers = append(w.Payers, rareWaits(rng, &decisions.Payers[i], clock, base.days, func(day int) float64 { return share(i, day) }, func() int { return lag(rng) }))
+		}
+		return w
+	}
+	for _, c := range []struct {
+		clock        upstream.Clock
+		signal       upstream.Signal
+		before, then float64
+		within       int
+		lag          func(*rand.Rand) int
+	}{
+		{upstream.TakebackClock, upstream.Takeback, .01, .05, 75, func(r *rand.Rand) int { return 31 + r.IntN(60) }},
+		{upstream.OverturnClock, upstream.Overturn, .4, .15, 100, func(r *rand.Rand) int { return 20 + r.IntN(80) }},
+	} {
+		quiet := newTiming(make4(c.clock, func(int, int) float64 { return c.before }, c.lag), c.clock)
+		if after, e := firstAlert(quiet, 60, 900, .01); after >= 0 {
+			t.Errorf("%s alarms without a change: %+v", c.clock, e)
+		}
+		s := newTiming(make4(c.clock, func(p, day int) float64 {
+			if p == 2 && day >= 600 {
+				return c.then
+			}
+			return c.before
+		}, c.lag), c.clock)
+		after, e := firstAlert(s, 600, 900, .03)
+		if after < 0 || after > c.within+31 || name(e.Payer) != "Payer C" || e.Signal != c.signal || e.Clock != "" {
+			t.Errorf("%s: found after %d days: %+v", c.clock, after, e)
 			continue
 		}
-		for _, e := range t.scan(asOf, history{}, aloneBudget) {
-			if e.Tier != upstream.Alert {
-				continue
-			}
-			if from > 0 && day >= from {
-				return day - from + 1, early
-			}
-			early++
-			quiet = day + 28
+		later := e
+		if got := s.track(&later, simDay(600+after+14)); got != present || (later.CurrentValue > later.BaselineValue) != (c.then > c.before) || later.EvidenceClaims == 0 {
+			t.Errorf("%s: stands %d: %+v", c.clock, got, later)
+		}
+		if math.Abs(later.BaselineValue-c.before) > c.before/2 {
+			t.Errorf("%s: the baseline is %.3f, want about %.3f", c.clock, later.BaselineValue, c.before)
 		}
 	}
-	return -1, early
 }
 
-func TestSlowDownIsFoundInTime(t *testing.T) {
-	streams := 40
-	if testing.Short() {
-		streams = 8
-	}
-	const changed = 350
-	for _, c := range []struct {
-		perWeek, factor float64
-		within          int
-		least           float64 // share found by then
-		all             int
-	}{{30, 1.25, 35, .35, 120}, {30, 1.5, 28, .85, 40}, {300, 2, 7, .9, 12}} {
-		found, inTime, late := 0, 0, 0
-		for seed := range uint64(streams) {
-			delay, _ := firstSlow(waitsOf(seed, slowing{c.perWeek, 18, changed, c.factor}), changed, changed)
-			if delay > 0 {
-				found++
-				late = max(late, delay)
-			}
-			if delay > 0 && delay <= c.within {
-				inTime++
+// rareWaits starts a clock at every decision, of which a share by its day ends.
+func rareWaits(rng *rand.Rand, d *upstream.PayerWaits, clock upstream.Clock, days int, share func(int) float64, lag func() int) upstream.PayerWaits {
+	out := upstream.PayerWaits{Payer: d.Payer, Clock: clock, Undecided: true, Started: make([]int32, days)}
+	for _, w := range d.Ended {
+		start := int(w.Start + w.Lag)
+		out.Started[start] += w.Count
+		for range w.Count {
+			if end := start + lag(); rng.Float64() < share(start) && end < days {
+				out.Ended = append(out.Ended, upstream.Wait{Start: int32(start), Lag: int32(end - start), Count: 1})
 			}
 		}
-		t.Logf("×%g at %g a week: found %d, within %d days %d of %d, latest %d days", c.factor, c.perWeek, found, c.within, inTime, streams, late)
-		if found < streams || late > c.all || float64(inTime) < c.least*float64(streams) {
-			t.Errorf("×%g at %g a week: found %d of %d, the latest after %d days", c.factor, c.perWeek, found, streams, late)
+	}
+	out.Ended = sumWaits(out.Ended)
+	return out
+}
+
+// anyWaits are few waits of one payer over up to three months.
+func TestTimingIsReproducible(t *testing.T) {
+	w := practiceWaits(3)
+	for _, c := range allClocks {
+		a, b := newTiming(w, c), newTiming(w, c)
+		for day := 700; day < 730; day++ { // one by one, and the last alone
+			a.scan(simDay(day), history{}, 5)
+		}
+		if x, y := a.scan(w.To, history{}, 5), b.scan(w.To, history{}, 5); !reflect.DeepEqual(x, y) {
+			t.Errorf("%s: %+v, alone %+v", c, x, y)
 		}
 	}
 }
 
-func TestSteadyPaceDoesNotAlarm(t *testing.T) {
-	streams := 40
-	if testing.Short() {
-		streams = 8
-	}
-	alarms := 0
-	for seed := range uint64(streams) {
-		_, early := firstSlow(waitsOf(100+seed, slowing{30, 18, 0, 1}), 308, 0)
-		alarms += early
-		_, early = firstSlow(waitsOf(200+seed, slowing{300, 18, 0, 1}), 308, 0)
-		alarms += early
-	}
-	t.Logf("%d false alarms in %d streams of 36 weeks", alarms, 2*streams)
-	if alarms > 2 {
-		t.Errorf("%d false alarms in %d streams", alarms, 2*streams)
-	}
-}
-
-// TestFalseSlowDownsByVolume prints false alarms per 100 node-months, at an average
-// run length of 300.
-func TestFalseSlowDownsByVolume(t *testing.T) {
-	streams := 30
-	if testing.Short() {
-		streams = 4
-	}
-	for _, perWeek := range []float64{5, 15, 50, 150, 500} {
-		alarms := 0
-		for seed := range uint64(streams) {
-			_, early := firstSlow(waitsOf(1000+seed, slowing{perWeek, 14, 0, 1}), 60, 0)
-			alarms += early
-		}
-		months := float64(streams) * (slowDays - 60) / calendarDaysPerMonth
-		t.Logf("%3.0f a week: %d alarms, %.2f per 100 node-months", perWeek, alarms, 100*float64(alarms)/months)
-		if float64(alarms) > .02*months+2 {
-			t.Errorf("%g a week: %d alarms in %.0f node-months", perWeek, alarms, months)
-		}
-	}
-}
-
-func TestSlowDownTellsDaysAndClaims(t *testing.T) {
-	const changed = 350
-	w := waitsOf(3, slowing{300, 18, changed, 1.5}, slowing{300, 10, 0, 1}, slowing{200, 7, 0, 1}, slowing{300, 14, 0, 1}, slowing{100, 14, 0, 1})
-	d := newTiming(w, &laws[0])
-	asOf := w.From + changed + 24
-	events := d.scan(asOf, history{}, .05)
-	if len(events) != 1 {
-		t.Fatalf("%d events, want the slow-down alone", len(events))
-	}
-	e := events[0]
-	if name(e.Payer) != "A" || e.Clock != upstream.DecisionClock || e.Level != upstream.PayerLevel || e.Tier != upstream.Alert {
-		t.Errorf("told as %+v", e)
-	}
-	if e.BaselineValue < 16 || e.BaselineValue > 22 || e.CurrentValue < 23 || e.CurrentValue > 34 {
-		t.Errorf("%.1f → %.1f days, want about 19 → 28", e.BaselineValue, e.CurrentValue)
-	}
-	if off := e.ChangeDate - (w.From + changed); off < -7 || off > 7 || e.KnownAt < e.ChangeDate || e.KnownAt > asOf {
-		t.Errorf("changed %d days off, known %s", off, e.KnownAt)
-	}
-	if e.EvidenceClaims <= 0 || e.BaselineLast >= e.CurrentFirst {
-		t.Errorf("%d claims, baseline to %s, current from %s", e.EvidenceClaims, e.BaselineLast, e.CurrentFirst)
-	}
-	// It lives on, and ends when the payer is quick again.
-	for days := range 8 {
-		if got := d.track(&e, asOf+upstream.Day(7*days)); got != present {
-			t.Errorf("%d weeks later it is %d", days, got)
-		}
-	}
-}
-
-func TestAllPayersSlowAtOnceIsNoStoryOfOne(t *testing.T) {
-	const changed = 350
-	alarms := 0
+// What all payers do at once is the season, the practice or its files.
+func TestAllPayersSlowingAtOnceIsNoStoryOfOne(t *testing.T) {
+	alarms, evaluations := 0, 0
 	for seed := range uint64(6) {
-		var payers []slowing
-		for range 8 {
-			payers = append(payers, slowing{200, 14, changed, 1.4})
+		sim := waitSim{seed: 40 + seed, days: 420, payers: make([]waitPayer, 8)}
+		for i := range sim.payers {
+			sim.payers[i] = waitPayer{weekly: 200, median: 14, change: 350, factor: 1.4}
 		}
-		d := newTiming(waitsOf(40+seed, payers...), &laws[0])
-		for day := changed; day < changed+40; day += 7 {
-			alarms += len(d.scan(slowStart+upstream.Day(day), history{}, .04))
-		}
-	}
-	if alarms > 4 { // of 240 evaluations of 8 payers
-		t.Errorf("%d alarms", alarms)
-	}
-}
-
-func TestMissingFilesAreNoSlowDown(t *testing.T) {
-	w := waitsOf(5, slowing{200, 14, 0, 1}, slowing{100, 10, 0, 1})
-	const last = 400
-	for i := range w.Payers {
-		var kept []upstream.Wait
-		for _, e := range w.Payers[i].Ended {
-			if e.Start+e.Lag < last {
-				kept = append(kept, e)
-			}
-		}
-		w.Payers[i].Ended = kept
-	}
-	d := newTiming(w, &laws[0])
-	asOf := w.From + last + 20
-	if events := d.scan(asOf, history{}, .04); len(events) != 0 {
-		t.Errorf("%d events", len(events))
-	}
-	if notes := d.notes(asOf); len(notes) != 1 {
-		t.Errorf("notes %q", notes)
-	}
-}
-
-func TestDecidedOnlyDataFallBackOnLags(t *testing.T) {
-	const changed = 350
-	w := waitsOf(6, slowing{300, 12, changed, 1.6}, slowing{300, 12, 0, 1})
-	for i := range w.Payers {
-		p := &w.Payers[i]
-		p.Undecided = false
-		clear(p.Started)
-		for _, e := range p.Ended {
-			p.Started[e.Start] += e.Count
+		s := newTiming(sim.waits(), upstream.DecisionClock)
+		for day := 350; day < 400; day += 7 {
+			alarms += len(s.scan(simDay(day), history{}, .06))
+			evaluations += len(sim.payers)
 		}
 	}
-	d := newTiming(w, &laws[0])
-	if notes := d.notes(w.To); len(notes) != 1 {
-		t.Errorf("notes %q", notes)
+	if alarms > evaluations/40 {
+		t.Errorf("%d events in %d evaluations", alarms, evaluations)
 	}
-	events := d.scan(w.From+changed+45, history{}, .04)
-	if len(events) != 1 || name(events[0].Payer) != "A" || events[0].CurrentValue < events[0].BaselineValue+3 {
-		t.Fatalf("%+v", events)
-	}
-	if got := d.track(&events[0], w.From+changed+60); got != present {
-		t.Errorf("it stands as %d", got)
-	}
-}
-
-func TestTimingKnowsNoFuture(t *testing.T) {
-	w := waitsOf(8, slowing{200, 14, 330, 1.5}, slowing{100, 10, 0, 1})
-	for _, last := range []int{100, 345, 360, 400} {
-		asOf := w.From + upstream.Day(last)
-		cut := &upstream.Waits{From: w.From, To: asOf}
-		for _, p := range w.Payers {
-			c := upstream.PayerWaits{Payer: p.Payer, Clock: p.Clock, Undecided: true, Started: p.Started[:last+1]}
-			for _, e := range p.Ended {
-				if int(e.Start+e.Lag) <= last {
-					c.Ended = append(c.Ended, e)
-				}
-			}
-			cut.Payers = append(cut.Payers, c)
-		}
-		for k := range laws[:1] {
-			full, known := newTiming(w, &laws[k]), newTiming(cut, &laws[k])
-			if diff := cmp.Diff(known.scan(asOf, history{}, .1), full.scan(asOf, history{}, .1)); diff != "" {
-				t.Errorf("day %d: the future shows:\n%s", last, diff)
-			}
-			if diff := cmp.Diff(promptPay(cut, asOf, 30), promptPay(w, asOf, 30)); diff != "" {
-				t.Errorf("day %d: the future shows in prompt pay:\n%s", last, diff)
-			}
-		}
-	}
-}
-
-func TestTimingSurvivesOddData(t *testing.T) {
-	odd := &upstream.Waits{From: slowStart, To: slowStart + 199}
-	for i, p := range []upstream.PayerWaits{
-		{Started: make([]int32, 200)},                                                        // nothing
-		{Started: make([]int32, 200), Undecided: true},                                       // all pending, below
-		{Started: make([]int32, 200), Ended: []upstream.Wait{{Start: 5, Lag: -9, Count: 3}}}, // decided before it was submitted
-		{Started: make([]int32, 200), Ended: []upstream.Wait{{Start: 100, Lag: 5000, Count: 3}}},
-		{Started: make([]int32, 200), Undecided: true},
-	} {
-		p.Payer, p.Clock = string(rune('A'+i)), upstream.DecisionClock
-		odd.Payers = append(odd.Payers, p)
-	}
-	for day := range 200 {
-		odd.Payers[1].Started[day] = 5
-	}
-	odd.Payers[4].Started[150] = 1_000_000 // on one day
-	odd.Payers[4].Ended = []upstream.Wait{{Start: 150, Lag: 10, Count: 900_000}}
-	for k := range laws {
-		for i := range odd.Payers {
-			odd.Payers[i].Clock = laws[k].clock
-		}
-		d := newTiming(odd, &laws[k])
-		for day := upstream.Day(-3); day < 240; day += 9 {
-			for _, e := range d.scan(odd.From+day, history{}, 5) {
-				if math.IsNaN(e.BaselineValue+e.CurrentValue+e.LnEvidence+e.Confidence) || e.CurrentLast > odd.From+day {
-					t.Errorf("%s day %d: %+v", laws[k].clock, day, e)
-				}
-				d.track(&e, odd.From+day+20)
-			}
-			d.notes(odd.From + day)
-			promptPay(odd, odd.From+day, 30)
-		}
-	}
-	newTiming(&upstream.Waits{}, &laws[0]).scan(slowStart, history{}, 1)
-}
-
-func TestPromptPayCountsBreaches(t *testing.T) {
-	w := &upstream.Waits{From: slowStart, To: slowStart + 99, Payers: []upstream.PayerWaits{{Payer: "A", Clock: upstream.DecisionClock, Undecided: true, Started: make([]int32, 100)}}}
-	p := &w.Payers[0]
-	p.Started[20], p.Started[50], p.Started[90] = 10, 10, 10
-	p.Ended = []upstream.Wait{{Start: 20, Lag: 30, Count: 4}, {Start: 20, Lag: 31, Count: 5}, {Start: 50, Lag: 20, Count: 8}}
-	want := []upstream.PromptPay{{Payer: "A", LimitDays: 30, FirstDay: slowStart + 10, LastDay: slowStart + 99, Decided: 17, Late: 5, Overdue: 3}}
-	if diff := cmp.Diff(want, promptPay(w, w.To, 30)); diff != "" {
-		t.Error(diff)
-	}
-}
-
-func BenchmarkTiming10Payers(b *testing.B) {
-	var payers []slowing
-	for range 10 {
-		payers = append(payers, slowing{300, 14, 0, 1})
-	}
-	w := waitsOf(1, payers...)
-	b.Run("new", func(b *testing.B) {
-		for b.Loop() {
-			newTiming(w, &laws[0])
-		}
-	})
-	t := newTiming(w, &laws[0])
-	b.Run("scan", func(b *testing.B) {
-		for b.Loop() {
-			t.scan(w.To, history{}, .04)
-		}
-	})
 }

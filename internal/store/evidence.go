@@ -14,8 +14,8 @@ import (
 //
 //   - DENIAL_RATE: first denials of the current days
 //   - OVERTURN: those of them that still stood on the last of these days
-//   - DECISION_TIME: waits that ended in the current days after more than the
-//     baseline's median, or were still open beyond it on the last one
+//   - DECISION_TIME: waits that ended in the current days late, or were open so
+//     long on the last one and not forgotten, see upstream.LateClaim
 //   - ALLOWED_AMOUNT: lines of the event's codes first paid below the rate since
 //   - TAKEBACK: payments taken back in the current days and not soon restored
 func (t *Tenant) EventClaims(ctx context.Context, e *upstream.DriftEvent, page upstream.Page) ([]upstream.Claim, error) {
@@ -218,9 +218,8 @@ func proves(c *upstream.Claim, e *upstream.DriftEvent) bool {
 	return false
 }
 
-// waitedLong reports whether a claim's wait ended in the current days after more
-// than the baseline's median, or was still open beyond it on the last one. Of the
-// open ones those count that began in the days that are compared.
+// waitedLong reports whether a claim's wait ended late in the current days, or was
+// open so long on the last one.
 func waitedLong(c *upstream.Claim, e *upstream.DriftEvent) bool {
 	start, end := c.SubmittedDate, c.FirstDecidedDate
 	if c.ReceivedDate != 0 {
@@ -233,9 +232,10 @@ func waitedLong(c *upstream.Claim, e *upstream.DriftEvent) bool {
 		start, end = c.FirstDecidedDate, c.FirstPaymentDate
 	}
 	if end == 0 || end > e.CurrentLast {
-		return start >= e.BaselineFirst && float64(e.CurrentLast-start) > e.BaselineValue
+		open := int(e.CurrentLast - start)
+		return open <= upstream.ForgottenDays && upstream.LateClaim(open, e.BaselineValue)
 	}
-	return end >= e.CurrentFirst && float64(end-start) > e.BaselineValue
+	return end >= e.CurrentFirst && upstream.LateClaim(int(end-start), e.BaselineValue)
 }
 
 // Lines count as paid below a rate under 99.3 % of it: less is rounding.

@@ -90,7 +90,7 @@ func TestClaimsOfAnEventAreThoseThatProveIt(t *testing.T) {
 		},
 		{
 			"decisions", func(e *upstream.DriftEvent) {
-				e.Signal, e.Clock, e.BaselineValue = upstream.DecisionTime, upstream.DecisionClock, 14
+				e.Signal, e.Clock, e.BaselineValue = upstream.DecisionTime, upstream.DecisionClock, 7
 			},
 			[]upstream.Claim{
 				decided("late", 20_000, 15, paid), decided("denied late", 20_000, 20, denied), decided("in time", 20_000, 14, paid),
@@ -102,7 +102,7 @@ func TestClaimsOfAnEventAreThoseThatProveIt(t *testing.T) {
 		},
 		{
 			"payments", func(e *upstream.DriftEvent) {
-				e.Signal, e.Clock, e.BaselineValue = upstream.DecisionTime, upstream.PaymentClock, 3
+				e.Signal, e.Clock, e.BaselineValue = upstream.DecisionTime, upstream.PaymentClock, 1.5
 			},
 			[]upstream.Claim{
 				with(decided("late", 19_990, 5, paid), func(c *upstream.Claim) { c.PaymentDate = 20_010 }),
