@@ -108,7 +108,7 @@ func (r *cellReader) err() error {
 
 // decode returns the cells of a list.
 func (k *kind) decode(b []byte, at *bucket) ([]cell, error) {
-	out := make([]cell, 0, len(b)/(3+k.sums))
+	out := make([]cell, 0, len(b)/(2+2*k.sums))
 	r := k.reader(b, at)
 	for r.next() {
 		out = append(out, r.cell)

@@ -84,15 +84,16 @@ func TestCellsComeBackFromTheirBlob(t *testing.T) {
 	}
 }
 
-func TestCombineAddsUpSortedLists(t *testing.T) {
+func TestRunsAddUpSortedLists(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
-		var lists [][]cell
+		var lists runs
 		var all []cell
 		for range rapid.IntRange(0, 5).Draw(r, "lists") {
 			list := plainly(drawCells(waitKind, tinyField).Draw(r, "list"))
-			lists, all = append(lists, list), append(all, list...)
+			lists.add(list)
+			all = append(all, list...)
 		}
-		if diff := cmp.Diff(plainly(all), combine(lists), compareCells, equateEmpty); diff != "" {
+		if diff := cmp.Diff(plainly(all), lists.cells(), compareCells, equateEmpty); diff != "" {
 			r.Fatal(diff)
 		}
 	})

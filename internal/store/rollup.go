@@ -96,21 +96,14 @@ func (d *deltas) add(f *facts, sign int64) {
 	}
 }
 
-// combine merges sorted lists into one: it sums the cells of one key and drops
-// those that come to nothing.
-func combine(lists [][]cell) []cell {
-	switch len(lists) {
-	case 0:
-		return nil
-	case 1:
-		return lists[0]
-	}
-	return combineTwo(combine(lists[:len(lists)/2]), combine(lists[len(lists)/2:]))
-}
-
+// combineTwo merges two sorted lists into one: it sums the cells of one key and
+// drops those that come to nothing.
 func combineTwo(a, b []cell) []cell {
 	if len(a) == 0 {
 		return b
+	}
+	if len(b) == 0 {
+		return a
 	}
 	out := make([]cell, 0, len(a)+len(b))
 	for len(a) > 0 && len(b) > 0 {
@@ -132,16 +125,16 @@ func combineTwo(a, b []cell) []cell {
 
 // segments reads up to limit segments of a kind, oldest first, and combines them.
 func (t *Tenant) segments(x tx, k *kind, limit int) (cells []cell, last int64, n int, err error) {
-	var lists [][]cell
+	var all runs
 	err = x.query("SELECT id, cells FROM rollup_segment WHERE customer_id = $1 AND kind = $2 ORDER BY id LIMIT $3",
 		[]any{t.id, k.id, limit}, func(r row) error {
 			last = r.int(0)
 			n++
 			list, err := k.decode(r.bytes(1), nil)
-			lists = append(lists, list)
+			all.add(list)
 			return err
 		})
-	return combine(lists), last, n, err
+	return all.cells(), last, n, err
 }
 
 // span are buckets: those of some parts and some periods, first and last inclusive.
@@ -162,7 +155,7 @@ func (t *Tenant) buckets(x tx, k *kind, s span, from From, each func(at bucket, 
 		if err != nil {
 			return err
 		}
-		_, err = t.waitingBefore(k, cells, s, bucket{math.MaxInt64, 0}, each)
+		_, err = t.waitingBefore(k, cells[0], s, bucket{math.MaxInt64, 0}, each)
 		return err
 	}
 	waiting, _, _, err := t.segments(x, k, math.MaxInt32)

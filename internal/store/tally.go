@@ -10,7 +10,27 @@ import (
 type tally struct {
 	pending []cell
 	order   []uint64
-	runs    [][]cell // sorted and combined, none more than half as long as the one before
+	runs    runs
+}
+
+// runs are sorted lists of cells that together are one, each less than half as
+// long as the one before: few are held at a time, and each cell is merged few times.
+type runs [][]cell
+
+func (r *runs) add(list []cell) {
+	*r = append(*r, list)
+	for n := len(*r); n > 1 && len((*r)[n-2]) < 2*len((*r)[n-1]); n-- {
+		(*r)[n-2] = combineTwo((*r)[n-2], (*r)[n-1])
+		*r = (*r)[:n-1]
+	}
+}
+
+// cells combines what is left.
+func (r *runs) cells() (out []cell) {
+	for i := len(*r) - 1; i >= 0; i-- {
+		out = combineTwo((*r)[i], out)
+	}
+	return out
 }
 
 // tallyRun is how many cells are sorted at a time.
@@ -39,18 +59,14 @@ func (t *tally) sortPending() {
 	if len(t.pending) == 0 {
 		return
 	}
-	t.runs = append(t.runs, t.sorted(t.pending))
+	t.runs.add(t.sorted(t.pending))
 	t.pending = t.pending[:0]
-	for n := len(t.runs); n > 1 && len(t.runs[n-2]) < 2*len(t.runs[n-1]); n-- {
-		t.runs[n-2] = combineTwo(t.runs[n-2], t.runs[n-1])
-		t.runs = t.runs[:n-1]
-	}
 }
 
 // cells returns what the tally comes to, in order, without empty cells.
 func (t *tally) cells() []cell {
 	t.sortPending()
-	return combine(t.runs)
+	return t.runs.cells()
 }
 
 // sorted returns the cells in order, those of one key combined. It reorders its

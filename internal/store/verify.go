@@ -41,18 +41,17 @@ func (c RollupCheck) Cells() (n int) {
 // VerifyRollup computes the rollups again from the raw claims and compares.
 func (t *Tenant) VerifyRollup(ctx context.Context) (check RollupCheck, err error) {
 	err = t.s.read(ctx, func(x tx) error {
-		check = RollupCheck{}
-		for _, k := range kinds { // one at a time: together they would take much memory
-			truth, claims, err := t.cellsFromClaims(x, k)
-			if err != nil {
-				return err
-			}
+		truth, claims, err := t.cellsFromClaims(x, kinds[:]...)
+		if err != nil {
+			return err
+		}
+		check = RollupCheck{Claims: claims}
+		for i, k := range kinds {
 			stored, err := t.storedCells(x, k)
 			if err != nil {
 				return err
 			}
-			check.Claims = claims
-			check.Kinds = append(check.Kinds, KindCheck{k.name, len(truth), differences(truth, stored)})
+			check.Kinds = append(check.Kinds, KindCheck{k.name, len(truth[i]), differences(truth[i], stored)})
 		}
 		counted, err := one(x, "SELECT claims FROM customer WHERE id = $1", t.id)
 		check.WrongCount = counted != check.Claims
@@ -87,25 +86,33 @@ func differences(a, b []cell) (n int) {
 	return n
 }
 
-// cellsFromClaims computes the cells of a kind from all raw claims.
-func (t *Tenant) cellsFromClaims(x tx, k *kind) ([]cell, int64, error) {
+// cellsFromClaims computes the cells of some kinds from all raw claims, and counts
+// the claims.
+func (t *Tenant) cellsFromClaims(x tx, of ...*kind) ([][]cell, int64, error) {
 	l := newTerms(t.id)
 	if err := l.loadDerived(x); err != nil {
 		return nil, 0, err
 	}
-	var sums tally
-	claims := int64(0)
+	sums, claims := make([]tally, len(of)), int64(0)
 	var c claimRow
 	err := x.query(selectClaimSQL, []any{t.id}, func(r row) error {
 		claims++
 		c.scanInts(r)
 		f, err := l.facts(x, &c)
-		if err == nil {
-			sums.add(k, &f, +1)
+		if err != nil {
+			return err
 		}
-		return err
+		for i, k := range of {
+			sums[i].add(k, &f, +1)
+		}
+		return nil
 	})
-	return sums.cells(), claims, err
+	cells := make([][]cell, len(of))
+	for i := range sums {
+		cells[i] = sums[i].cells()
+		sums[i] = tally{}
+	}
+	return cells, claims, err
 }
 
 // RebuildRollup makes the rollups again from the raw claims, in one transaction.
@@ -122,18 +129,16 @@ func (t *Tenant) rebuild(x tx) error {
 			return err
 		}
 	}
-	claims := int64(0)
-	for _, k := range kinds {
-		cells, n, err := t.cellsFromClaims(x, k)
-		if err != nil {
-			return err
-		}
-		claims = n
-		if err := t.foldCells(x, k, cells); err != nil {
+	cells, claims, err := t.cellsFromClaims(x, kinds[:]...)
+	if err != nil {
+		return err
+	}
+	for i, k := range kinds {
+		if err := t.foldCells(x, k, cells[i]); err != nil {
 			return err
 		}
 	}
-	_, err := x.exec("UPDATE customer SET claims = $1, data_version = data_version + 1, rollup_format = $2 WHERE id = $3", claims, rollupFormat, t.id)
+	_, err = x.exec("UPDATE customer SET claims = $1, data_version = data_version + 1, rollup_format = $2 WHERE id = $3", claims, rollupFormat, t.id)
 	return err
 }
 
