@@ -12,7 +12,7 @@ import (
 // commands are all there are, as they are typed.
 var commands = []string{
 	"", "demo", "ingest", "detect-drift",
-	"event", "event list", "event show", "event claims", "event acknowledge", "event resolve", "event noise", "event reopen", "customer", "customer create", "customer list", "rollup", "rollup verify", "rollup rebuild",
+	"event", "event list", "event show", "event claims", "event acknowledge", "event resolve", "event noise", "event reopen", "trend", "customer", "customer create", "customer list", "rollup", "rollup verify", "rollup rebuild",
 	"migrate", "generate-synthetic-data", "benchmark-drift", "version",
 }
 

@@ -47,6 +47,7 @@ type cli struct {
 	Ingest    ingestCmd    `cmd:"" help:"Load claims from CSV files. Loading a file again changes nothing."`
 	Detect    detectCmd    `cmd:"" name:"detect-drift" aliases:"detect_drift" help:"Find what changed, as of a date, and print the drift events."`
 	Event     eventCmd     `cmd:"" help:"List drift events, show their evidence, and judge them."`
+	Trend     trendCmd     `cmd:"" help:"Denial rates by week of submission, without the bias of weeks too young."`
 	Customer  customerCmd  `cmd:"" help:"Make and list customers."`
 	Rollup    rollupCmd    `cmd:"" help:"Check the rollups against the claims, or make them again."`
 	Migrate   migrateCmd   `cmd:"" help:"Bring the database's schema up to date; every other command does so too."`
