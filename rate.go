@@ -4,8 +4,8 @@ package upstream
 // denial rates of weeks can be compared.
 const MatureDays = 45
 
-// WeekRate is the denial rate of the claims of one week, by the day on which
-// they were received (or submitted, where that is all that is known).
+// WeekRate is the denial rate of the claims of one week, by the day on which they
+// were submitted.
 type WeekRate struct {
 	Week      Day   `json:"week"` // its Monday
 	Submitted int64 `json:"submitted"`

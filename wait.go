@@ -5,9 +5,10 @@ type Clock string
 
 // The clocks, each from a start to an end that may not have come yet.
 const (
-	// DecisionClock runs from receipt by the payer (from submission where that
-	// is not known) to the first decision.
-	DecisionClock Clock = "received_to_decided"
+	// DecisionClock runs from submission to the first decision. Not from receipt:
+	// files tell that mostly with the decision, so that open claims would seem to
+	// wait longer than decided ones, and every payer to slow down.
+	DecisionClock Clock = "submitted_to_decided"
 	// PaymentClock runs from a first decision to pay to its payment.
 	PaymentClock Clock = "decided_to_paid"
 	// OverturnClock runs from a first denial to the payment that overturns it.

@@ -77,9 +77,9 @@ func (c *trendCmd) read(a *app, t *store.Tenant, asOf upstream.Day) ([]payerTren
 	case len(trends) > 0:
 		return trends, nil
 	case wanted != "":
-		return nil, upstream.Errorf(upstream.NotFound, "no claims of that payer were received by %s; leave --payer out to see the payers there are", asOf)
+		return nil, upstream.Errorf(upstream.NotFound, "no claims of that payer were submitted by %s; leave --payer out to see the payers there are", asOf)
 	}
-	return nil, upstream.Errorf(upstream.Invalid, "no claims were received by %s; load some with `upstream ingest`, or choose a later --as-of", asOf)
+	return nil, upstream.Errorf(upstream.Invalid, "no claims were submitted by %s; load some with `upstream ingest`, or choose a later --as-of", asOf)
 }
 
 // barWidth is how many characters stand for a denial rate of one half.

@@ -33,11 +33,11 @@ const (
 
 // fact is one primary claim. Undated days are zero.
 type fact struct {
-	is                           [dimensions]uint16 // the names' numbers
-	submitted, received, decided upstream.Day
-	paid, repaid, takenBack      upstream.Day
-	outcome                      upstream.Outcome // of the first decision
-	allowed, perUnit             upstream.Money
+	is                      [dimensions]uint16 // the names' numbers
+	submitted, decided      upstream.Day
+	paid, repaid, takenBack upstream.Day
+	outcome                 upstream.Outcome // of the first decision
+	allowed, perUnit        upstream.Money
 }
 
 func (f *fact) isDecided() bool {
@@ -91,7 +91,7 @@ func (l *ledger) add(c *upstream.Claim) {
 		return
 	}
 	f := fact{
-		submitted: c.SubmittedDate, received: c.ReceivedDate, decided: c.FirstDecidedDate, outcome: c.FirstOutcome,
+		submitted: c.SubmittedDate, decided: c.FirstDecidedDate, outcome: c.FirstOutcome,
 		repaid: c.RepaidDate,
 	}
 	f.is[byPayer] = l.names[byPayer].of(c.Payer)

@@ -189,7 +189,7 @@ func TestWaitsOfEachClock(t *testing.T) {
 		started map[int]int32
 		ended   []upstream.Wait
 	}{
-		upstream.DecisionClock: {map[int]int32{1: 4, 3: 1}, []upstream.Wait{{Start: 1, Lag: 7, Count: 3}, {Start: 1, Lag: 9, Count: 1, Denied: 1}}},
+		upstream.DecisionClock: {map[int]int32{0: 4, 3: 1}, []upstream.Wait{{Start: 0, Lag: 8, Count: 3}, {Start: 0, Lag: 10, Count: 1, Denied: 1}}},
 		upstream.PaymentClock:  {map[int]int32{8: 3}, []upstream.Wait{{Start: 8, Lag: 1, Count: 3}}},
 		upstream.OverturnClock: {map[int]int32{10: 1}, []upstream.Wait{{Start: 10, Lag: 20, Count: 1}}},
 		upstream.TakebackClock: {map[int]int32{8: 3}, []upstream.Wait{{Start: 8, Lag: 31, Count: 1}}},

@@ -27,10 +27,7 @@ var clocks = []struct {
 		return f.payable(), f.takenBack
 	}},
 	{upstream.DecisionClock, func(f *fact) (upstream.Day, upstream.Day) {
-		start := f.received
-		if start == 0 {
-			start = f.submitted
-		}
+		start := f.submitted
 		if !f.isDecided() {
 			return start, 0
 		}

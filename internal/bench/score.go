@@ -178,7 +178,8 @@ func (t *tally) add(f *finding) {
 	if f.Shape == synth.Step && f.hit.ChangeDate != 0 {
 		t.dateErrors = append(t.dateErrors, math.Abs(float64(f.hit.ChangeDate-f.Start)))
 	}
-	if low, high := f.hit.DollarsLow, f.hit.DollarsHigh; f.Shape == synth.Step && low != nil && high != nil {
+	// What a group costs is no statement of its payer, nor the other way round.
+	if low, high := f.hit.DollarsLow, f.hit.DollarsHigh; f.Shape == synth.Step && f.hit.Level == f.Level && low != nil && high != nil {
 		t.intervals++
 		if *low <= f.Dollars && f.Dollars <= *high {
 			t.covered++

@@ -102,9 +102,9 @@ func TestSlowClaimsWaitLongerFromTheStartOn(t *testing.T) {
 		for _, f := range l.facts {
 			switch {
 			case f.decided != 0 && f.decided < start:
-				b = append(b, float64(f.decided-f.received))
-			case f.received >= start && f.received < lastDay-120:
-				a = append(a, float64(f.decided-f.received))
+				b = append(b, float64(f.decided-f.submitted))
+			case f.submitted >= start && f.submitted < lastDay-120:
+				a = append(a, float64(f.decided-f.submitted))
 			}
 		}
 		return float64(medianOf(b)), float64(medianOf(a))

@@ -14,7 +14,7 @@ const (
 )
 
 // denialFlow compares the denials of the days from first through last with
-// those that the claims received let expect, had each age and weekday denied as
+// those that the claims submitted let expect, had each age and weekday denied as
 // in the baseline, the days from baselineFirst to before first. from is the
 // first day of the waits, which are on DecisionClock; nothing after last is used.
 //

@@ -11,7 +11,8 @@ const (
 	strongGroup      = 8   // a group that could be the whole of its payer's change
 	lagGroup         = 6   // enough that the group's own change date is better than its payer's
 	independentGroup = 25  // more than a payer-wide change explains
-	quietRest        = 2.5 // the payer's other groups, below it, didn't change
+	quietRest        = 2.5 // below it a payer's other groups didn't change
+	risenRest        = 2.0 // and from it on they did, where a group was the first to alarm
 )
 
 // story is one change at one node, told once.
@@ -68,7 +69,7 @@ func (r *run) tell(groups, payers []alarm) []story {
 			continue
 		}
 		s := groupStory(a)
-		if r.rest(p, a.node, lags[best]) >= quietRest { // its payer rose as well
+		if r.rest(p, a.node, lags[best]) >= risenRest { // its payer rose as well
 			s.level, s.node, s.own = upstream.PayerLevel, p, ""
 			whole[p] = len(stories)
 		}

@@ -222,9 +222,6 @@ func proves(c *upstream.Claim, e *upstream.DriftEvent) bool {
 // open so long on the last one.
 func waitedLong(c *upstream.Claim, e *upstream.DriftEvent) bool {
 	start, end := c.SubmittedDate, c.FirstDecidedDate
-	if c.ReceivedDate != 0 {
-		start = c.ReceivedDate
-	}
 	if e.Clock == upstream.PaymentClock {
 		if !paid(c.FirstOutcome) {
 			return false

@@ -134,10 +134,7 @@ func waitOf(f *facts) (cell, bool) {
 	if upstream.Filing(v[colFiling]) != upstream.Primary {
 		return cell{}, false
 	}
-	start := v[colReceived]
-	if start == 0 {
-		start = v[colSubmitted]
-	}
+	start := v[colSubmitted]
 	k := key{waitPeriod: int32(start) >> periodBits, waitPayer: int32(v[colPayer]), waitStart: int32(start)}
 	if first := upstream.Outcome(v[colFirstOutcome]); first != upstream.Pending && v[colFirstDecided] != 0 {
 		k[waitLag] = packWait(start, v[colFirstDecided])

@@ -46,12 +46,12 @@ func naiveWaits(claims []upstream.Claim, until upstream.Day) *upstream.Waits {
 		if c.Filing != upstream.Primary {
 			continue
 		}
-		received := cmp.Or(c.ReceivedDate, c.SubmittedDate)
-		if c.FirstOutcome == upstream.Pending && received <= until && received > until-waitDays {
+		submitted := c.SubmittedDate
+		if c.FirstOutcome == upstream.Pending && submitted <= until && submitted > until-waitDays {
 			undecided[c.Payer] = true
 		}
-		if c.FirstOutcome != upstream.Reversed || max(c.FirstDecidedDate, received) > until {
-			start(c, upstream.DecisionClock, received, c.FirstDecidedDate, c.IsDenial())
+		if c.FirstOutcome != upstream.Reversed || max(c.FirstDecidedDate, submitted) > until {
+			start(c, upstream.DecisionClock, submitted, c.FirstDecidedDate, c.IsDenial())
 		}
 		switch c.FirstOutcome {
 		case upstream.Denied:
