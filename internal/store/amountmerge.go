@@ -23,8 +23,8 @@ type amountMerge struct {
 
 // amountPrice are the lines that were paid one price, by week of a period.
 type amountPrice struct {
-	period int
-	lines  [amountWeeks]int32
+	week  int32 // the period's first one, counted from the first one wanted
+	lines [amountWeeks]int32
 }
 
 // rankedKey is a key of one payer with the ranks of its texts, by which keys are
@@ -82,12 +82,8 @@ func (m *amountMerge) nextKey() bool {
 			continue
 		}
 		for {
-			price := amountPrice{period: i}
-			for w := range price.lines {
-				price.lines[w] = int32(p.sum[w])
-			}
 			m.order = append(m.order, uint64(p.key[amountCents])<<32|uint64(len(m.prices)))
-			m.prices = append(m.prices, price)
+			m.prices = append(m.prices, amountPrice{m.weeks[i], [amountWeeks]int32{int32(p.sum[0]), int32(p.sum[1]), int32(p.sum[2]), int32(p.sum[3])}})
 			if m.live[i] = p.next(); !m.live[i] || p.from < amountCents {
 				break
 			}
@@ -110,17 +106,18 @@ func (m *amountMerge) compareKeys(i, j int) int {
 
 // emit makes the atoms of one key.
 func (m *amountMerge) emit(k *key) {
-	start := len(m.atoms)
+	start, atoms, weeks := len(m.atoms), m.atoms, uint32(m.r.weeks)
 	slices.Sort(m.order)
 	for _, word := range m.order {
 		p := &m.prices[uint32(word)]
 		for w, n := range p.lines {
-			if week := m.weeks[p.period] + int32(w); n != 0 && week >= 0 && week < m.r.weeks {
-				m.atoms = append(m.atoms, upstream.Atom{Cents: upstream.Money(word >> 32), Week: week, Lines: n})
+			if week := p.week + int32(w); n != 0 && uint32(week) < weeks { // not negative either
+				atoms = append(atoms, upstream.Atom{Cents: upstream.Money(word >> 32), Week: week, Lines: n})
 			}
 		}
 	}
-	end := len(m.atoms)
+	m.atoms = atoms
+	end := len(atoms)
 	if start == end {
 		return
 	}

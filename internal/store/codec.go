@@ -60,13 +60,18 @@ func (r *cellReader) next() bool {
 	if r.bad || r.pos >= len(r.b) {
 		return false
 	}
-	b, pos, first := r.b, r.pos, r.pos == 2
-	from := int(b[pos])
+	b, pos, first := r.b, r.pos+1, r.pos == 2
+	from := int(b[pos-1])
 	if from >= r.k.fields || first && from != 0 {
 		r.bad = true
 		return false
 	}
-	step, pos := uvarint(b, pos+1)
+	step := uint64(0)
+	if pos < len(b) && b[pos] < 0x80 { // most numbers are one byte
+		step, pos = uint64(b[pos]), pos+1
+	} else {
+		step, pos = uvarint(b, pos)
+	}
 	if next := int64(r.key[from]) + int64(uint32(step)); !first && (step == 0 || next > math.MaxInt32) {
 		r.bad = true
 		return false
@@ -76,7 +81,7 @@ func (r *cellReader) next() bool {
 	wide := step
 	for i := from + 1; i < r.k.fields; i++ {
 		v := uint64(0)
-		if pos < len(b) && b[pos] < 0x80 { // most are one byte
+		if pos < len(b) && b[pos] < 0x80 {
 			v, pos = uint64(b[pos]), pos+1
 		} else {
 			v, pos = uvarint(b, pos)
