@@ -268,6 +268,22 @@ func (x *exposure) hazards(prior *hazards) (h hazards) {
 	return h
 }
 
+// tailShare is the share of the baseline's waits below which the ages beyond are
+// not compared. Among the few that old are claims whose decision came in a late
+// file; each would be expected to end every day.
+const tailShare = .15
+
+// withoutTail leaves out the ages that few of the baseline's waits reach.
+func (h *hazards) withoutTail(bins *ageBins) {
+	open := 1.0
+	for i := range bins.from {
+		if open < tailShare {
+			h.known[i] = false
+		}
+		open *= math.Pow(1-min(max(h.rate[i], 0), 1), businessPerCalendar*float64(bins.width(i)))
+	}
+}
+
 // against compares a window with a baseline's hazards, in the bins whose hazards
 // these know.
 func (x *exposure) against(h *hazards) (c contrast) {

@@ -114,6 +114,7 @@ func (w *waiting) contrasts(end int, out *[len(lags)]contrast, past []slots) int
 			return i
 		} else {
 			h = base.hazards(nil)
+			h.withoutTail(w.bins)
 		}
 		out[i] = windows[i].against(&h)
 		out[i].phi = r.phi(lags[i])
@@ -162,6 +163,9 @@ func (w *waiting) sum(s slots, r *rhythm, past []slots) (x exposure) {
 func (w *waiting) compare(baseline, window slots, past []slots) contrast {
 	r := w.rhythm(max(baseline.to, blockDays))
 	h := w.hazardsOf(baseline, r, past)
+	if w.pool == nil {
+		h.withoutTail(w.bins)
+	}
 	x := w.sum(window, r, nil)
 	c := x.against(&h)
 	c.phi = r.phi(window.to - window.from)
