@@ -224,6 +224,9 @@ func pickGroup(groups []groupVolume, smallest float64, r *rand.Rand) int {
 	return enough[max(at, 0)]
 }
 
+// takebackMonths is how many months' payments a wave of takebacks is drawn from.
+const takebackMonths = 4
+
 // reworkCents is what it costs a practice to work a denial (domain facts: $57.23).
 const reworkCents = 5723
 
@@ -237,6 +240,8 @@ func (g *groupVolume) worth(s upstream.Signal, effect, overturned float64) upstr
 		return upstream.Money(excess * (g.meanAllowed()*(1-overturned) + reworkCents))
 	case upstream.AllowedAmount:
 		return upstream.Money(effect * g.allowed / monthsEach)
+	case upstream.Takeback: // of four months' payments, within one
+		return upstream.Money(effect * g.allowed / monthsEach * takebackMonths)
 	}
 	return 0
 }

@@ -47,7 +47,7 @@ func naiveWaits(claims []upstream.Claim, until upstream.Day) *upstream.Waits {
 			continue
 		}
 		submitted := c.SubmittedDate
-		if c.FirstOutcome == upstream.Pending && submitted <= until && submitted > until-waitDays {
+		if c.FirstOutcome == upstream.Pending && submitted > until-waitDays {
 			undecided[c.Payer] = true
 		}
 		if c.FirstOutcome != upstream.Reversed || max(c.FirstDecidedDate, submitted) > until {

@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"math"
 	"slices"
 
 	"upstream"
@@ -16,19 +17,21 @@ const waitDays = 3 * 365
 // end of until: only what had started by then, and as ended only what had ended.
 // It looks back three years at most, and is empty when nothing had started.
 //
-// Undecided alone is told by the data as they are now: whether claims are known
-// before they are decided is a property of their source.
+// Undecided alone is told by the data as they are now, later claims included:
+// whether claims are known before they are decided is a property of their source.
 func (t *Tenant) Waits(ctx context.Context, until upstream.Day, from From) (*upstream.Waits, error) {
 	if from == FromRollups {
 		if err := t.foldIfMany(ctx); err != nil {
 			return nil, err
 		}
 	}
-	b := &waitsBuilder{until: int32(until), payers: map[int32]*payerWaits{}}
+	b := &waitsBuilder{until: int32(until), payers: map[int32]*payerWaits{}, undecided: map[int32]int64{}}
 	var out *upstream.Waits
 	err := t.s.read(ctx, func(x tx) error {
 		starts := periods(int64(until-waitDays+1)>>periodBits, int64(until)>>periodBits)
-		if err := t.cells(x, waitKind, starts, from, b.addWait); err != nil {
+		// Later starts tell only whether undecided claims are known at all.
+		all := periods(starts.first, math.MaxInt32)
+		if err := t.cells(x, waitKind, all, from, b.addWait); err != nil {
 			return err
 		}
 		if err := t.cells(x, aftermathKind, starts, from, b.addAftermath); err != nil {
@@ -55,13 +58,14 @@ const (
 type waitsBuilder struct {
 	until  int32
 	payers map[int32]*payerWaits // by term
-	term   int32                 // of the payer that was asked for last
-	last   *payerWaits
+	// undecided are the payer's undecided claims of now.
+	undecided map[int32]int64
+	term      int32 // of the payer that was asked for last
+	last      *payerWaits
 }
 
 type payerWaits struct {
-	undecided int64
-	clocks    [len(clocks)]clockWaits
+	clocks [len(clocks)]clockWaits
 }
 
 // clockWaits are the waits on one clock.
@@ -88,13 +92,13 @@ func (b *waitsBuilder) payer(payer, start int32) *payerWaits {
 
 func (b *waitsBuilder) addWait(c *cell) {
 	start, n := c.key[waitStart], int32(c.sum[0])
+	lag, over := unpackLag(c.key[waitLag])
+	if !over && start > b.until-waitDays {
+		b.undecided[c.key[waitPayer]] += int64(n)
+	}
 	p := b.payer(c.key[waitPayer], start)
 	if p == nil {
 		return
-	}
-	lag, over := unpackLag(c.key[waitLag])
-	if !over {
-		p.undecided += int64(n)
 	}
 	denied := int32(0)
 	if over && start+lag <= b.until {
@@ -188,7 +192,7 @@ func (b *waitsBuilder) build(x tx, l *terms) (*upstream.Waits, error) {
 			}
 			slices.Reverse(w.started[:days])
 			out.Payers = append(out.Payers, upstream.PayerWaits{
-				Payer: name, Clock: clocks[clock], Undecided: p.undecided > 0,
+				Payer: name, Clock: clocks[clock], Undecided: b.undecided[payer] > 0,
 				Started: w.started[:days:days], Ended: w.finish(int32(out.From)),
 			})
 		}
