@@ -81,11 +81,43 @@ func (c *benchmarkCmd) Run(a *app) error {
 		if err != nil {
 			return err
 		}
+		if report.Signals, err = c.bySignal(a, t, d); err != nil {
+			return err
+		}
 		if err := c.profile(a, evaluate); err != nil {
 			return err
 		}
 		return c.tell(a, report, baseline, limit)
 	})
+}
+
+// bySignal measures detection with the denial rate alone, and with one more signal
+// each.
+func (c *benchmarkCmd) bySignal(a *app, t *store.Tenant, d detection) ([]bench.SignalFigures, error) {
+	if c.Detector != upstreamDetector {
+		return nil, nil
+	}
+	var out []bench.SignalFigures
+	for _, part := range []struct {
+		name    string
+		without signals
+	}{
+		{"denial rate alone", signals{timing: true, amounts: true}},
+		{"with decision times, overturns and takebacks", signals{amounts: true}},
+		{"with allowed amounts", signals{timing: true}},
+		{"with all", signals{}},
+	} {
+		d.without = part.without
+		ms, err := bench.Median(a, c.Runs, func(ctx context.Context) error {
+			_, err := d.evaluate(ctx, t)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, bench.SignalFigures{Signals: part.name, MedianMS: ms})
+	}
+	return out, nil
 }
 
 func (c *benchmarkCmd) tell(a *app, report bench.Report, baseline *bench.Report, limit float64) error {

@@ -108,7 +108,7 @@ func (c *demoCmd) customer(a *app, s *store.Store) (upstream.Customer, upstream.
 // replay runs detection as of each of the last 52 weeks, as a schedule would
 // have done, and stores the runs.
 func (a *app) replay(t *store.Tenant, asOf upstream.Day) (weeks int, err error) {
-	data, err := loadData(a, t, asOf, store.FromRollups)
+	data, err := loadData(a, t, asOf, store.FromRollups, signals{})
 	if err != nil || data.Decisions.Days() == 0 {
 		return 0, err
 	}

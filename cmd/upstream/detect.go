@@ -85,7 +85,11 @@ type detection struct {
 	today    upstream.Day
 	from     store.From
 	budget   float64
+	without  signals // left out, to measure the others
 }
+
+// signals are those beside the denial rate.
+type signals struct{ timing, amounts bool }
 
 // finding is what an evaluation came to.
 type finding struct {
@@ -100,11 +104,15 @@ type finding struct {
 const amountWeeks = 104
 
 // loadData reads all that detection looks at, as it was known at the end of a day.
-func loadData(ctx context.Context, t *store.Tenant, until upstream.Day, from store.From) (data drift.Data, err error) {
+func loadData(ctx context.Context, t *store.Tenant, until upstream.Day, from store.From, without signals) (data drift.Data, err error) {
 	var waits, amounts error
 	var all sync.WaitGroup
-	all.Go(func() { data.Waits, waits = t.Waits(ctx, until, from) })
-	all.Go(func() { data.Amounts, amounts = t.Amounts(ctx, until, amountWeeks, from) })
+	if !without.timing {
+		all.Go(func() { data.Waits, waits = t.Waits(ctx, until, from) })
+	}
+	if !without.amounts {
+		all.Go(func() { data.Amounts, amounts = t.Amounts(ctx, until, amountWeeks, from) })
+	}
 	data.Decisions, err = t.Decisions(ctx, until, from)
 	all.Wait()
 	return data, errors.Join(err, waits, amounts)
@@ -120,7 +128,7 @@ func (d detection) evaluate(ctx context.Context, t *store.Tenant) (finding, erro
 	if until == 0 {
 		until = d.today
 	}
-	data, err := loadData(ctx, t, until, d.from)
+	data, err := loadData(ctx, t, until, d.from, d.without)
 	if err != nil {
 		return finding{}, err
 	}

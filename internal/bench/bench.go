@@ -45,8 +45,17 @@ type Report struct {
 	MedianRuntimeMS float64      `json:"median_runtime_ms"`
 	MinRuntimeMS    float64      `json:"min_runtime_ms"`
 	MaxRuntimeMS    float64      `json:"max_runtime_ms"`
-	Verdict         string       `json:"verdict"`
-	Target          Target       `json:"target"`
+	// Signals are the medians with one signal alone and with all: reading, which
+	// goes on side by side, evaluating and explaining.
+	Signals []SignalFigures `json:"signals,omitempty"`
+	Verdict string          `json:"verdict"`
+	Target  Target          `json:"target"`
+}
+
+// SignalFigures are the cost of detection with some of its signals.
+type SignalFigures struct {
+	Signals  string  `json:"signals"`
+	MedianMS float64 `json:"median_runtime_ms"`
 }
 
 // RunFigures are the figures of one run.
@@ -90,6 +99,24 @@ func Run(ctx context.Context, o Options, work func(context.Context) (Work, error
 	r.MinRuntimeMS, r.MedianRuntimeMS, r.MaxRuntimeMS = runtimes[0], median(runtimes), runtimes[len(runtimes)-1]
 	r.Verdict = verdict(float64(o.Claims) / (r.MedianRuntimeMS / 1000))
 	return r, nil
+}
+
+// Median is the median runtime of work in milliseconds, after one run that is not
+// counted.
+func Median(ctx context.Context, runs int, work func(context.Context) error) (float64, error) {
+	if err := work(ctx); err != nil {
+		return 0, err
+	}
+	runtimes := make([]float64, max(runs, 1))
+	for i := range runtimes {
+		start := time.Now()
+		if err := work(ctx); err != nil {
+			return 0, err
+		}
+		runtimes[i] = time.Since(start).Seconds() * 1000
+	}
+	slices.Sort(runtimes)
+	return median(runtimes), nil
 }
 
 // median of sorted figures.

@@ -17,6 +17,9 @@ func (r Report) Print(out io.Writer) {
 	}
 	w.Flush()
 	fmt.Fprintf(out, "\nruntime min %.2f, median %.2f, max %.2f ms\n", r.MinRuntimeMS, r.MedianRuntimeMS, r.MaxRuntimeMS)
+	for _, s := range r.Signals {
+		fmt.Fprintf(out, "  %-45s median %.2f ms\n", s.Signals, s.MedianMS)
+	}
 	rate, memory := float64(r.Claims)/(r.MedianRuntimeMS/1000), int64(0)
 	for _, f := range r.Runs {
 		memory = max(memory, f.PeakRSSBytes)

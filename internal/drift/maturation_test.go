@@ -50,7 +50,7 @@ func (s *waitStudy) claim(rng *rand.Rand, day int) waitingClaim {
 	end := float64(day) + max(2, median*math.Exp(.45*rng.NormFloat64()))
 	if s.change > 0 && end >= float64(s.change) {
 		denied = denied || rng.Float64() < s.points/(1-s.denial)
-		if s.slower > 0 && !(s.onlyPayments && denied) {
+		if s.slower > 0 && (!s.onlyPayments || !denied) {
 			from := float64(max(day, s.change))
 			end = from + (end-from)*s.slower
 		}

@@ -108,11 +108,12 @@ func (w *waiting) contrasts(end int, out *[len(lags)]contrast, past []slots) int
 	for i := range used {
 		base := whole[i].minus(&windows[i])
 		var h hazards
-		if pool != nil {
+		switch {
+		case pool != nil:
 			h = base.hazards(&pool[i])
-		} else if base.sum() < leastEnds {
+		case base.sum() < leastEnds:
 			return i
-		} else {
+		default:
 			h = base.hazards(nil)
 			h.withoutTail(w.bins)
 		}
