@@ -4,8 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"math"
+	"runtime"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"upstream"
@@ -202,21 +207,45 @@ func decidedIn(d *upstream.Decisions, from, to upstream.Day) (n int64) {
 	return n
 }
 
-// explain fills in the root causes of the denial events. A code is new when a year
-// didn't have it.
+// explain fills in the root causes of the denial events, payer by payer. A code is
+// new when a year didn't have it.
 func explain(ctx context.Context, t *store.Tenant, events []upstream.DriftEvent, from store.From) error {
+	byPayer := map[string][]*upstream.DriftEvent{}
 	for i := range events {
-		e := &events[i]
-		if e.Signal != upstream.DenialRate || e.Payer == nil || e.Status == upstream.Resolved {
-			continue
+		if e := &events[i]; e.Signal == upstream.DenialRate && e.Payer != nil && e.Status != upstream.Resolved {
+			byPayer[*e.Payer] = append(byPayer[*e.Payer], e)
 		}
-		denials, err := t.Denials(ctx, *e.Payer, min(e.BaselineFirst, e.CurrentFirst-365), e.CurrentLast, from)
+	}
+	return sideBySide(slices.Collect(maps.Keys(byPayer)), func(payer string) error {
+		first, last := upstream.Day(math.MaxInt32), upstream.Day(0)
+		for _, e := range byPayer[payer] {
+			first, last = min(first, e.BaselineFirst, e.CurrentFirst-365), max(last, e.CurrentLast)
+		}
+		denials, err := t.Denials(ctx, payer, first, last, from)
 		if err != nil {
 			return err
 		}
-		drift.Explain(e, denials)
+		for _, e := range byPayer[payer] {
+			drift.Explain(e, denials)
+		}
+		return nil
+	})
+}
+
+// sideBySide does work on each item, on all processors.
+func sideBySide[T any](items []T, work func(T) error) error {
+	errs := make([]error, len(items))
+	var next atomic.Int64
+	var all sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(items)) {
+		all.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(items); i = int(next.Add(1)) - 1 {
+				errs[i] = work(items[i])
+			}
+		})
 	}
-	return nil
+	all.Wait()
+	return errors.Join(errs...)
 }
 
 // sampleClaims is how many claims an event names.
@@ -225,11 +254,14 @@ const sampleClaims = 5
 // addSamples names some of the denials that prove each event that goes on. They
 // alone have an index; `upstream event claims` lists those of any event.
 func addSamples(ctx context.Context, t *store.Tenant, events []upstream.DriftEvent) error {
+	var proven []*upstream.DriftEvent
 	for i := range events {
 		e := &events[i]
-		if denials := e.Signal == upstream.DenialRate || e.Signal == upstream.Overturn; !denials || e.Status == upstream.Resolved {
-			continue
+		if denials := e.Signal == upstream.DenialRate || e.Signal == upstream.Overturn; denials && e.Status != upstream.Resolved {
+			proven = append(proven, e)
 		}
+	}
+	return sideBySide(proven, func(e *upstream.DriftEvent) error {
 		claims, err := t.EventClaims(ctx, e, upstream.Page{Size: sampleClaims})
 		if err != nil {
 			return err
@@ -238,8 +270,8 @@ func addSamples(ctx context.Context, t *store.Tenant, events []upstream.DriftEve
 		for _, c := range claims {
 			e.SampleClaimIDs = append(e.SampleClaimIDs, c.ClaimID)
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // printFeed prints events as a person reads them: those that go on, then those
