@@ -141,6 +141,9 @@ func (d detection) evaluate(ctx context.Context, t *store.Tenant) (finding, erro
 		if customer.Claims == 0 {
 			return finding{}, upstream.Errorf(upstream.Invalid, "customer %d has no claims yet; load some with `upstream ingest --customer %d FILE`", customer.ID, customer.ID)
 		}
+		if d.asOf == 0 {
+			return finding{}, upstream.Errorf(upstream.Invalid, "no claim of customer %d is known to be decided by today, %s; load claims with their decisions", customer.ID, until)
+		}
 		return finding{}, upstream.Errorf(upstream.Invalid, "nothing was decided by %s; choose a later --as-of", until)
 	}
 	if d.asOf == 0 {

@@ -1,6 +1,7 @@
 package drift
 
 import (
+	"maps"
 	"math"
 	"slices"
 
@@ -140,33 +141,77 @@ func (s *lagSums) phi(mean, variance float64) float64 {
 
 // describe implements stream: the medians of what was decided.
 func (d *decided) describe(baseline, current slots, past []slots) (f figures) {
-	lags := func(s slots, past []slots) (float64, int64) {
-		counts := map[int32]int64{}
-		var days []int32
-		total := int64(0)
-		for _, w := range d.waits.Ended {
-			t := d.cal.ended(w)
-			if w.Count <= 0 || t < s.from || t >= s.to || inSlots(past, t) {
-				continue
-			}
-			if counts[w.Lag] == 0 {
-				days = append(days, w.Lag)
-			}
-			counts[w.Lag] += int64(w.Count)
-			total += int64(w.Count)
-		}
-		slices.Sort(days)
-		below := int64(0)
-		for _, day := range days {
-			if below += counts[day]; 2*below >= total {
-				return float64(max(day, 0)), total
-			}
-		}
-		return 0, 0
-	}
-	f.baseline, f.baselineN = lags(baseline, past)
-	f.current, f.currentN = lags(current, nil)
+	f.baseline, f.baselineN = d.ends(baseline, past).median()
+	f.current, f.currentN = d.ends(current, nil).median()
 	return f
+}
+
+// confirmed is by how many standard errors late decisions must be more. Simulated,
+// a payer that ends brings a false alarm in 599 of 600 cases without that, in 45 at
+// 2, in 9 at 2.5; slow-downs are told 0 to 4 weeks later for it.
+const confirmed = 2.5
+
+// confirms implements stream. Where submissions dwindle, or a payer's stop, the
+// fast decisions go missing first and those that are left are slow. So the
+// decisions slower than the baseline's median must also be more a day. Whole
+// calendar weeks are looked at, two at least: payers decide on some weekdays only.
+func (d *decided) confirms(baseline, current slots, past []slots) bool {
+	weeks := max((current.to-current.from+4)/5, 2)
+	after := d.cal.days[current.to-1] - upstream.Day(7*weeks)
+	current.from, _ = slices.BinarySearch(d.cal.days, after+1)
+	baseline.to = min(baseline.to, current.from)
+	if baseline.to <= baseline.from {
+		return false
+	}
+	base := d.ends(baseline, past)
+	typical, _ := base.median()
+	before, late := base.over(typical), d.ends(current, nil).over(typical)
+	days := 0.0
+	for t := baseline.from + 1; t < baseline.to; t++ {
+		if !inSlots(past, t) {
+			days += float64(d.cal.days[t] - d.cal.days[t-1])
+		}
+	}
+	expected := before * float64(7*weeks) / max(days, 1)
+	phi := max(d.compare(baseline, current, past).phi, 1)
+	return late-expected >= confirmed*math.Sqrt(phi*(expected+expected*expected/max(before, 1)))
+}
+
+// lagCounts are numbers of waits by their days.
+type lagCounts map[int32]int64
+
+// ends counts the waits that ended in some days but those of past incidents.
+func (d *decided) ends(s slots, past []slots) lagCounts {
+	counts := lagCounts{}
+	for _, w := range d.waits.Ended {
+		if t := d.cal.ended(w); w.Count > 0 && t >= s.from && t < s.to && !inSlots(past, t) {
+			counts[max(w.Lag, 0)] += int64(w.Count)
+		}
+	}
+	return counts
+}
+
+func (c lagCounts) median() (days float64, total int64) {
+	for _, n := range c {
+		total += n
+	}
+	below := int64(0)
+	for _, lag := range slices.Sorted(maps.Keys(c)) {
+		if below += c[lag]; 2*below >= total {
+			return float64(lag), total
+		}
+	}
+	return 0, 0
+}
+
+// over counts the waits of more than some days.
+func (c lagCounts) over(days float64) (n float64) {
+	for lag, count := range c {
+		if float64(lag) > days {
+			n += float64(count)
+		}
+	}
+	return n
 }
 
 var _ stream = (*decided)(nil)

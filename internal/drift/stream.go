@@ -16,6 +16,9 @@ type stream interface {
 	// describe gives the event's value in two stretches of days, and how many
 	// waits stand behind each.
 	describe(baseline, current slots, past []slots) figures
+	// confirms reports whether slower ends in the current days can't just come of
+	// fewer claims than in the baseline.
+	confirms(baseline, current slots, past []slots) bool
 }
 
 // slots are business days, from one to before another.
@@ -194,5 +197,8 @@ func (w *waiting) atRisk(s slots) (n int64) {
 	}
 	return n
 }
+
+// confirms is always true: few claims have few open waits, and little is expected.
+func (w *waiting) confirms(_, _ slots, _ []slots) bool { return true }
 
 var _ stream = (*waiting)(nil)

@@ -211,6 +211,10 @@ func (s *timing) scan(asOf upstream.Day, h history, budget float64) []upstream.D
 		if r.tier == "" || !s.standsOut(i, &r, end) {
 			continue
 		}
+		cut := r.end - r.lag()
+		if !s.payers[i].confirms(slots{s.baselineFrom(&s.payers[i], cut), cut}, slots{cut, r.end}, past) {
+			continue
+		}
 		if quieted > 1 {
 			e.Quieted = quieted
 		}
