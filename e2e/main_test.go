@@ -3,12 +3,15 @@ package e2e
 
 import (
 	"bytes"
+	"encoding/csv"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -107,6 +110,45 @@ func generatedCSV(t testing.TB, rows int, seed string) string {
 	path := filepath.Join(t.TempDir(), "claims-"+seed+".csv")
 	must(t, "sqlite:unused.db", "generate-synthetic-data", "--records", strconv.Itoa(rows), "--seed", seed, "--as-of", "2026-06-30", "--format", "csv", "--output", path)
 	return path
+}
+
+// claimsAfter counts the claims in the first rows of a CSV file, after each batch of
+// rows and after the last row: a claim has a row for each of its states.
+func claimsAfter(t testing.TB, path string, batch int) (counts []int64, rows int) {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	r := csv.NewReader(f)
+	header, err := r.Read()
+	id := slices.Index(header, "claim_id")
+	if err != nil || id < 0 {
+		t.Fatalf("%v: no claim_id in %q", err, header)
+	}
+	seen := map[string]bool{}
+	for {
+		row, err := r.Read()
+		if err == io.EOF {
+			return append(counts, int64(len(seen))), rows
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen[row[id]] = true
+		if rows++; rows%batch == 0 {
+			counts = append(counts, int64(len(seen)))
+		}
+	}
+}
+
+// everyBatch are the counts of claims after each batch of generated claims.
+func everyBatch(claims, batch int) (counts []int64) {
+	for n := batch; n <= claims; n += batch {
+		counts = append(counts, int64(n))
+	}
+	return counts
 }
 
 // timed runs a command on a fresh database to learn how long it takes.

@@ -17,9 +17,6 @@ func overAt(f *fees, weeks int) bool {
 }
 
 func TestFeeFalseAlarmsAreAsPromised(t *testing.T) {
-	if testing.Short() {
-		t.Skip("simulates for seconds")
-	}
 	for _, volume := range []float64{5, 20, 60, 200} {
 		alarms, months := 0, 0.0
 		for seed := range uint64(60) {
@@ -41,9 +38,6 @@ func TestFeeFalseAlarmsAreAsPromised(t *testing.T) {
 }
 
 func TestFeeCutsAreFoundWithinWeeks(t *testing.T) {
-	if testing.Short() {
-		t.Skip("simulates for seconds")
-	}
 	for _, c := range []struct {
 		volume, cut, share float64
 		runs, least        int // of 60 streams found after so many weekly runs
@@ -79,9 +73,6 @@ func TestFeeCutsAreFoundWithinWeeks(t *testing.T) {
 }
 
 func TestFeeDollarIntervalsHoldTheTruth(t *testing.T) {
-	if testing.Short() {
-		t.Skip("simulates for seconds")
-	}
 	for _, c := range []struct {
 		volume, cut, share float64
 		least              int // of 50
@@ -124,9 +115,6 @@ func meanAllowed(a *upstream.Amounts) float64 {
 }
 
 func TestFeeAlertsOfCustomersStayInTheBudget(t *testing.T) {
-	if testing.Short() {
-		t.Skip("simulates for seconds")
-	}
 	alerts, watches, months := 0, 0, 0.0
 	for seed := range uint64(4) {
 		streams := payersAlike(12, 0, nil)
