@@ -10,15 +10,15 @@ import (
 
 func TestBenchmarkJSONHasTheNamesOfTheContract(t *testing.T) {
 	onBoth(t, func(t *testing.T, w *world) {
-		w.year(20_000)
+		w.year(5_000)
 		for _, from := range []string{"rollups", "claims"} {
 			report := w.jsonOf("benchmark-drift", "--customer", "1", "--runs", "3", "--from", from, "--json", "-")
 			has(t, "the report", report, "customer", "claims", "claims_in_windows", "from", "detector", "runs",
 				"median_runtime_ms", "min_runtime_ms", "max_runtime_ms", "verdict", "target")
-			if report["customer"] != 1.0 || report["claims"] != 20_000.0 || report["from"] != from || report["detector"] != "upstream" {
+			if report["customer"] != 1.0 || report["claims"] != 5_000.0 || report["from"] != from || report["detector"] != "upstream" {
 				t.Errorf("report %v", report)
 			}
-			if in, _ := report["claims_in_windows"].(float64); in <= 0 || in > 20_000 {
+			if in, _ := report["claims_in_windows"].(float64); in <= 0 || in > 5_000 {
 				t.Errorf("%v claims in the windows", in)
 			}
 			runs, _ := report["runs"].([]any)

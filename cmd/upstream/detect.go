@@ -133,7 +133,11 @@ func (d detection) evaluate(ctx context.Context, t *store.Tenant) (finding, erro
 	if until == 0 {
 		until = d.today
 	}
-	data, err := loadData(ctx, t, until, d.from, d.without)
+	without := d.without
+	if d.detector == "threshold" {
+		without = signals{timing: true, amounts: true} // it knows denials only
+	}
+	data, err := loadData(ctx, t, until, d.from, without)
 	if err != nil {
 		return finding{}, err
 	}
