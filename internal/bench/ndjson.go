@@ -33,12 +33,6 @@ func WriteLines[T any](w io.Writer, values []T) error {
 	return nil
 }
 
-// maxLine bounds one line, maxProblems the problems that an error names.
-const (
-	maxLine     = 1 << 20
-	maxProblems = 20
-)
-
 // OutsideName is what a detector is called whose lines don't name it.
 const OutsideName = "outside"
 
@@ -52,40 +46,9 @@ const OutsideName = "outside"
 //
 // Its error has code Invalid and names every bad line, up to twenty.
 func ReadTold(r io.Reader, customers int) ([]Told, error) {
-	var told []Told
-	var problems []string
-	lines := bufio.NewScanner(r)
-	lines.Buffer(nil, maxLine)
-	number := 0
-	for len(problems) < maxProblems && lines.Scan() {
-		number++
-		text := bytes.TrimSpace(lines.Bytes())
-		if number == 1 {
-			text = bytes.TrimPrefix(text, []byte("\ufeff"))
-		}
-		if len(text) == 0 {
-			continue
-		}
-		a, wrong := parseTold(text, customers)
-		for _, what := range wrong {
-			problems = append(problems, fmt.Sprintf("line %d: %s", number, what))
-		}
-		told = append(told, a)
-	}
-	switch err := lines.Err(); {
-	case errors.Is(err, bufio.ErrTooLong):
-		problems = append(problems, fmt.Sprintf("line %d: longer than %d bytes; write one event a line", number+1, maxLine))
-	case err != nil:
-		return nil, upstream.Errorf(upstream.Unavailable, "can't read the detector's output: %w", err)
-	}
-	if len(problems) >= maxProblems {
-		problems = append(problems[:maxProblems], "and perhaps more")
-	}
-	if len(problems) > 0 {
-		return nil, upstream.Errorf(upstream.Invalid, "can't score this detector's output: %s", strings.Join(problems, "; "))
-	}
+	told, err := synth.ReadLines(r, "event", "this detector's output", func(text []byte) (Told, []string) { return parseTold(text, customers) })
 	byDay(told)
-	return told, nil
+	return told, err
 }
 
 func parseTold(text []byte, customers int) (Told, []string) {

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"upstream/internal/synth"
+
 	"upstream"
 )
 
@@ -74,7 +76,7 @@ func TestBadLinesAreNamed(t *testing.T) {
 			"dollars_low_cents is more than dollars_high_cents",
 		}},
 		"two lines":    {"x\n" + goodLine + "\n\ny", []string{"line 1: ", "line 4: "}},
-		"a long line":  {goodLine + "\n" + strings.Repeat(" ", maxLine+1), []string{"line 2: longer than 1048576 bytes"}},
+		"a long line":  {goodLine + "\n" + strings.Repeat(" ", synth.MaxLine+1), []string{"line 2: longer than 1048576 bytes"}},
 		"a whole book": {strings.Repeat("x\n", 50), []string{"line 20: ", "and perhaps more"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -37,6 +37,9 @@ const (
 	mostReplayS     = 2
 )
 
+// noSignal is what the usual rule shows of anything but denials.
+const noSignal = "doesn't look"
+
 // table holds the figures against their targets.
 func (q *Quality) table() []Row {
 	u, o, sparing := q.Detectors[usualRule], q.Detectors[ours], q.Detectors[oursSparingly]
@@ -52,13 +55,13 @@ func (q *Quality) table() []Row {
 	}
 	for _, s := range q.SlowDowns {
 		rows = append(rows, Row{
-			fmt.Sprintf("slow-down ×%g at %g a week, found within %d days", s.Factor, s.PerWeek, s.Within), "never",
+			fmt.Sprintf("slow-down ×%g at %g a week, found within %d days", s.Factor, s.PerWeek, s.Within), noSignal,
 			fmt.Sprintf("%d of %d", s.InTime, s.Streams), "all", s.InTime == s.Streams,
 		})
 	}
 	return append(rows,
 		Row{
-			fmt.Sprintf("%g %% fee cut, %g lines a week, by the next weekly run", q.FeeCut.Percent, q.FeeCut.PerWeek), "never",
+			fmt.Sprintf("%g %% fee cut, %g lines a week, by the next weekly run", q.FeeCut.Percent, q.FeeCut.PerWeek), noSignal,
 			fmt.Sprintf("%d of %d", q.FeeCut.NextRun, q.FeeCut.Streams), "all", q.FeeCut.NextRun == q.FeeCut.Streams,
 		},
 		Row{"duplicates an incident", number(u.Duplicates), number(o.Duplicates), "≤ 0.2", o.Duplicates <= mostDuplicates},

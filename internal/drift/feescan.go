@@ -162,23 +162,8 @@ func (s *weekScan) combine() {
 // interval returns the youngest and oldest age of the change in weeks between
 // which its posterior puts mass; all weeks a lag stands for are equally likely.
 func (s *weekScan) interval(mass float64) (youngest, oldest int) {
-	tail, below, before := (1-mass)/2, 0.0, 0
-	for i, ratio := range s.ln {
-		weekly := 5 * math.Exp(ratio-s.lnR)
-		for age := before + 1; age <= weekLags[i]; age++ {
-			below += weekly
-			if youngest == 0 && below >= tail {
-				youngest = age
-			}
-			if oldest == 0 && below >= 1-tail {
-				oldest = age
-			}
-		}
-		before = weekLags[i]
-	}
-	if oldest == 0 { // the sum fell short of 1-tail by rounding
-		oldest = before
-	}
+	// lnR counts days, of which a week has five.
+	youngest, oldest = ageInterval(s.ln[:], weekLags[:], s.lnR-math.Log(5), mass)
 	return min(youngest, s.lag()), max(oldest, s.lag())
 }
 

@@ -4,8 +4,9 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"upstream"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // live replays weekly runs from a business day on, each with the incidents of

@@ -130,12 +130,19 @@ func (s *scan) combine() {
 // between which its posterior puts mass, leaving the same on either side, given
 // that there was one. All days a lag stands for are equally likely.
 func (s *scan) interval(mass float64) (youngest, oldest int) {
-	tail, below := (1-mass)/2, 0.0
-	before := 0
-	for i, ratio := range s.ln[:s.used] {
-		daily := math.Exp(ratio - s.lnR)
+	youngest, oldest = ageInterval(s.ln[:s.used], lags[:], s.lnR, mass)
+	return min(youngest, s.lag()), max(oldest, s.lag())
+}
+
+// ageInterval returns the ages between which the posterior puts mass, leaving the
+// same on either side; ln are the evidences of the lags, that of each age, and lnR
+// that of all. All ages a lag stands for are equally likely.
+func ageInterval(ln []float64, lags []int, lnR, mass float64) (youngest, oldest int) {
+	tail, below, before := (1-mass)/2, 0.0, 0
+	for i, ratio := range ln {
+		each := math.Exp(ratio - lnR)
 		for age := before + 1; age <= lags[i]; age++ {
-			below += daily
+			below += each
 			if youngest == 0 && below >= tail {
 				youngest = age
 			}
@@ -148,7 +155,7 @@ func (s *scan) interval(mass float64) (youngest, oldest int) {
 	if oldest == 0 { // the sum fell short of 1-tail by rounding
 		oldest = before
 	}
-	return min(youngest, s.lag()), max(oldest, s.lag())
+	return youngest, oldest
 }
 
 // dating is what the evidence says about the age of a change in business days:

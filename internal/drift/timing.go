@@ -207,12 +207,12 @@ func (s *timing) scan(asOf upstream.Day, h history, budget float64) []upstream.D
 		}
 		past, quieted := s.past(h, &e, asOf), h.quieted(&e)
 		arl := max(businessDaysPerMonth*payers/budget, minARL) * quieted
-		r := s.read(&s.payers[i], end, past, arl, watchARL*quieted)
-		if r.tier == "" || !s.standsOut(i, &r, end) {
-			continue
+		told := func(slot int) (r reading, ok bool) {
+			r = s.read(&s.payers[i], slot, past, arl, watchARL*quieted)
+			return r, r.tier != "" && s.standsOut(i, &r, slot) && s.confirmed(i, &r, past)
 		}
-		cut := r.end - r.lag()
-		if !s.payers[i].confirms(slots{s.baselineFrom(&s.payers[i], cut), cut}, slots{cut, r.end}, past) {
+		r, ok := told(end)
+		if !ok {
 			continue
 		}
 		if quieted > 1 {
@@ -220,8 +220,8 @@ func (s *timing) scan(asOf upstream.Day, h history, budget float64) []upstream.D
 		}
 		e.Confidence = posterior(r.lnR, min(budget/DefaultBudget, 1)/payers)
 		s.tell(&e, i, &r, past, func(slot int) bool {
-			then := s.read(&s.payers[i], slot, past, arl, watchARL*quieted)
-			return then.tier != "" && (then.tier == upstream.Alert || r.tier == upstream.Watch)
+			then, ok := told(slot)
+			return ok && (then.tier == upstream.Alert || r.tier == upstream.Watch)
 		})
 		e.EvidentAt = s.cal.days[end-1]
 		events = append(events, e)
@@ -260,6 +260,12 @@ func (s *timing) standsOut(i int, r *reading, end int) bool {
 		apart = -apart
 	}
 	return apart >= timingGate*math.Sqrt(own.lnVariance()+off*off)
+}
+
+// confirmed is stream.confirms for the windows of a reading.
+func (s *timing) confirmed(i int, r *reading, past []slots) bool {
+	p, cut := &s.payers[i], r.end-r.lag()
+	return p.confirms(slots{s.baselineFrom(p, cut), cut}, slots{cut, r.end}, past)
 }
 
 // tell completes an event; holds repeats its test at the end of an earlier slot.

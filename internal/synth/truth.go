@@ -1,58 +1,18 @@
 package synth
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
-	"strings"
 
 	"upstream"
 )
-
-// maxDriftLine bounds one line of a drift file.
-const maxDriftLine = 64 << 10
 
 // ReadDrifts reads changes to plant, one JSON object a line (NDJSON), as
 // WriteTruth writes them. Empty lines are skipped. Its error has code Invalid
 // and names every bad line, up to twenty.
 func ReadDrifts(r io.Reader) ([]Drift, error) {
-	var drifts []Drift
-	var problems []string
-	lines := bufio.NewScanner(r)
-	lines.Buffer(nil, maxDriftLine)
-	number := 0
-	for lines.Scan() {
-		number++
-		text := bytes.TrimSpace(lines.Bytes())
-		if number == 1 {
-			text = bytes.TrimPrefix(text, []byte("\ufeff"))
-		}
-		if len(text) == 0 {
-			continue
-		}
-		d, p := parseDrift(text)
-		drifts = append(drifts, d)
-		for _, what := range p {
-			problems = append(problems, fmt.Sprintf("line %d: %s", number, what))
-		}
-		if len(problems) >= 20 {
-			problems = append(problems[:20], "and perhaps more")
-			break
-		}
-	}
-	switch err := lines.Err(); {
-	case errors.Is(err, bufio.ErrTooLong):
-		problems = append(problems, fmt.Sprintf("line %d: longer than %d bytes; write one drift a line", number+1, maxDriftLine))
-	case err != nil:
-		return nil, upstream.Errorf(upstream.Unavailable, "can't read the drifts: %w", err)
-	}
-	if len(problems) > 0 {
-		return nil, upstream.Errorf(upstream.Invalid, "can't use these drifts: %s", strings.Join(problems, "; "))
-	}
-	return drifts, nil
+	return ReadLines(r, "drift", "these drifts", parseDrift)
 }
 
 func parseDrift(text []byte) (Drift, []string) {

@@ -65,7 +65,7 @@ func TestReadDriftsSaysWhatIsWrongAndWhere(t *testing.T) {
 		{"each bad line", "\n{}\n" + good + "\nx", []string{"line 2", "line 4"}},
 		{"a CARC of no denial", strings.Replace(good, "}", `,"carc":"45"}`, 1), []string{"line 1: carc must be one code of the denial class"}},
 		{"a CARC for fewer denials", strings.Replace(strings.Replace(good, "}", `,"carc":"197"}`, 1), "0.1", "-0.1", 1), []string{"line 1: carc goes only with"}},
-		{"a long line", good + "\n" + strings.Repeat(" ", maxDriftLine+1), []string{"line 2: longer than"}},
+		{"a long line", good + "\n" + strings.Repeat(" ", MaxLine+1), []string{"line 2: longer than"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			_, err := ReadDrifts(strings.NewReader(tc.in))
