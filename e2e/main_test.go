@@ -14,7 +14,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -69,14 +68,40 @@ func command(url string, args ...string) (*exec.Cmd, *bytes.Buffer, *bytes.Buffe
 func do(t testing.TB, url string, args ...string) result {
 	t.Helper()
 	cmd, stdout, stderr := command(url, args...)
-	err := cmd.Run()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended, peak := make(chan struct{}), make(chan int64)
+	go func() { peak <- peakOf(cmd.Process.Pid, ended) }()
+	err := cmd.Wait()
+	close(ended)
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		t.Fatal(err)
 	}
-	usage := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	return result{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String(), usage.Maxrss * 1024}
+	return result{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String(), <-peak}
 }
+
+// peakOf follows the peak memory of a process until it has ended. Its rusage
+// won't do: the kernel begins there with the memory of the parent, these tests.
+func peakOf(pid int, ended <-chan struct{}) (bytes int64) {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid)) // gone when it has just ended
+		if found := highWater.FindSubmatch(status); found != nil {
+			kilobytes, _ := strconv.ParseInt(string(found[1]), 10, 64)
+			bytes = max(bytes, kilobytes*1024)
+		}
+		select {
+		case <-ended:
+			return bytes
+		case <-tick.C:
+		}
+	}
+}
+
+var highWater = regexp.MustCompile(`VmHWM:\s*([0-9]+) kB`)
 
 // must runs the binary, which has to succeed.
 func must(t testing.TB, url string, args ...string) string {
