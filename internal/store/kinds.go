@@ -248,7 +248,10 @@ func amountOf(f *facts) (cell, bool) {
 
 // denialKind counts first denials by what may explain them. Its buckets are a
 // payer's periods of 32 days.
-var denialKind = &kind{id: 6, name: "denials", fields: 8, sums: 1, of: denialOf, parted: true, shift: periodBits}
+var denialKind = &kind{
+	id: 6, name: "denials", fields: 8, sums: 1, of: denialOf, parted: true, shift: periodBits,
+	claims: "c.first_outcome = 3 AND c.payer_id BETWEEN $2 AND $3",
+}
 
 // Fields of denialKind; the CPT group follows from the code.
 const (

@@ -32,6 +32,9 @@ type kind struct {
 	fields, sums int // of key and sum that are used
 	// of returns what a claim adds, and whether it adds anything.
 	of func(f *facts) (cell, bool)
+	// claims, where set, selects those of the parts $2 through $3 that may add
+	// something, by an index.
+	claims string
 	// A bucket is all keys with the same part and period: key[0] is the part, if
 	// there is one, and the field after it >> shift is the period.
 	parted bool
@@ -151,7 +154,11 @@ func (s span) contains(at bucket) bool {
 // folded into it yet. Either may be missing.
 func (t *Tenant) buckets(x tx, k *kind, s span, from From, each func(at bucket, blob []byte, waiting []cell) error) error {
 	if from == FromClaims {
-		cells, _, err := t.cellsFromClaims(x, k)
+		query, args := selectClaimSQL, []any{t.id}
+		if k.claims != "" {
+			query, args = query+" AND "+k.claims, append(args, s.firstPart, s.lastPart)
+		}
+		cells, _, err := t.cellsOfClaims(x, query, args, k)
 		if err != nil {
 			return err
 		}

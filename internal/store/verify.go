@@ -89,13 +89,18 @@ func differences(a, b []cell) (n int) {
 // cellsFromClaims computes the cells of some kinds from all raw claims, and counts
 // the claims.
 func (t *Tenant) cellsFromClaims(x tx, of ...*kind) ([][]cell, int64, error) {
+	return t.cellsOfClaims(x, selectClaimSQL, []any{t.id}, of...)
+}
+
+// cellsOfClaims does it from the claims that a query selects.
+func (t *Tenant) cellsOfClaims(x tx, query string, args []any, of ...*kind) ([][]cell, int64, error) {
 	l := newTerms(t.id)
 	if err := l.loadDerived(x); err != nil {
 		return nil, 0, err
 	}
 	sums, claims := make([]tally, len(of)), int64(0)
 	var c claimRow
-	err := x.query(selectClaimSQL, []any{t.id}, func(r row) error {
+	err := x.query(query, args, func(r row) error {
 		claims++
 		c.scanInts(r)
 		f, err := l.facts(x, &c)
