@@ -46,7 +46,7 @@ func (d Dimension) String() string {
 // explain them.
 type Denials struct {
 	Values [Dimensions][]string // what the cells' numbers stand for; "" for none
-	Cells  []DenialCell         // sorted by day
+	Cells  []DenialCell         // by day, those of a day in no order
 }
 
 // DenialCell counts the denials of one day that are alike in every dimension.

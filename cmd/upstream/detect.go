@@ -225,10 +225,20 @@ func explain(ctx context.Context, t *store.Tenant, events []upstream.DriftEvent,
 	}
 	return sideBySide(slices.Collect(maps.Keys(byPayer)), func(payer string) error {
 		first, last := upstream.Day(math.MaxInt32), upstream.Day(0)
+		var groups []string
+		all := false
 		for _, e := range byPayer[payer] {
 			first, last = min(first, e.BaselineFirst, e.CurrentFirst-365), max(last, e.CurrentLast)
+			if e.CPTGroup == nil {
+				all = true
+			} else {
+				groups = append(groups, *e.CPTGroup)
+			}
 		}
-		denials, err := t.Denials(ctx, payer, first, last, from)
+		if all {
+			groups = nil
+		}
+		denials, err := t.Denials(ctx, payer, groups, first, last, from)
 		if err != nil {
 			return err
 		}

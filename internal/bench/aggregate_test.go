@@ -296,7 +296,7 @@ func TestLedgerReadsAsTheStoreDoes(t *testing.T) {
 		t.Errorf("amounts (- store, + ledger):\n%.2000s", diff)
 	}
 	payer := waits.Payers[0].Payer
-	denials, err := tenant.Denials(t.Context(), payer, monitored, lastDay, store.FromRollups)
+	denials, err := tenant.Denials(t.Context(), payer, nil, monitored, lastDay, store.FromRollups)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -170,5 +170,5 @@ func (v *inStore) detect(ctx context.Context, asOf upstream.Day, budget float64,
 }
 
 func (v *inStore) denials(ctx context.Context, payer string, first, last upstream.Day) (*upstream.Denials, error) {
-	return v.tenant.Denials(ctx, payer, first, last, store.FromRollups)
+	return v.tenant.Denials(ctx, payer, nil, first, last, store.FromRollups)
 }

@@ -95,7 +95,7 @@ func BenchmarkReaders(b *testing.B) {
 		"waits":     func() error { _, err := tenant.Waits(b.Context(), until, FromRollups); return err },
 		"amounts":   func() error { _, err := tenant.Amounts(b.Context(), until, 39, FromRollups); return err },
 		"denials": func() error {
-			_, err := tenant.Denials(b.Context(), "Medicare", until-364, until, FromRollups)
+			_, err := tenant.Denials(b.Context(), "Medicare", nil, until-364, until, FromRollups)
 			return err
 		},
 	} {

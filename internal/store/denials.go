@@ -2,15 +2,15 @@ package store
 
 import (
 	"context"
-	"math/bits"
 	"slices"
 
 	"upstream"
 )
 
 // Denials reads the first denials of a payer on the days from first through last,
-// by all that may explain them. A payer that is not known has none.
-func (t *Tenant) Denials(ctx context.Context, payer string, first, last upstream.Day, from From) (*upstream.Denials, error) {
+// by all that may explain them: of some CPT groups, or of all where none are named.
+// A payer that is not known has none.
+func (t *Tenant) Denials(ctx context.Context, payer string, groups []string, first, last upstream.Day, from From) (*upstream.Denials, error) {
 	if from == FromRollups {
 		if err := t.foldIfMany(ctx); err != nil {
 			return nil, err
@@ -24,10 +24,13 @@ func (t *Tenant) Denials(ctx context.Context, payer string, first, last upstream
 			return err
 		}
 		b := denialsBuilder{payer: int32(id), first: int32(first), last: int32(last)}
+		if err := b.prepare(x, l, groups); err != nil {
+			return err
+		}
 		if err := t.cells(x, denialKind, span{id, id, int64(first) >> periodBits, int64(last) >> periodBits}, from, b.add); err != nil {
 			return err
 		}
-		out, err = b.build(x, l)
+		out, err = b.build()
 		return err
 	})
 	return out, err
@@ -36,25 +39,48 @@ func (t *Tenant) Denials(ctx context.Context, payer string, first, last upstream
 // denialsBuilder collects the cells of a payer and range of days.
 type denialsBuilder struct {
 	payer, first, last int32
-	cells              []upstream.DenialCell // in order; their values are terms until build
+	others             []bool // codes, by term, of groups that are not wanted
+	texts              [upstream.Dimensions][]string
+	places             [upstream.Dimensions][]int32 // by term: 1 where a cell has it; in the end that of its text
+	unknown            bool                         // a term of a cell is not in the dictionary
+	cells              []upstream.DenialCell        // in order; their values are terms until build
+}
+
+// prepare reads what the terms of each dimension stand for.
+func (b *denialsBuilder) prepare(x tx, l *terms, groups []string) error {
+	for d := range b.texts {
+		all, err := l.texts(x, denialFields[d].kind)
+		if err != nil {
+			return err
+		}
+		b.texts[d], b.places[d] = all.text, make([]int32, len(all.text))
+	}
+	codes := b.texts[upstream.ByGroup]
+	b.others = make([]bool, len(codes))
+	for term, code := range codes {
+		codes[term] = upstream.CPTGroup(code)
+		b.others[term] = len(groups) > 0 && !slices.Contains(groups, codes[term])
+	}
+	return nil
 }
 
 func (b *denialsBuilder) add(c *cell) {
 	if c.key[denialPayer] != b.payer || c.key[denialDay] < b.first || c.key[denialDay] > b.last {
 		return
 	}
+	if code := c.key[denialCode]; uint(code) < uint(len(b.others)) && b.others[code] {
+		return
+	}
 	d := upstream.DenialCell{Day: upstream.Day(c.key[denialDay]), Count: int32(c.sum[0])}
 	for i := range d.Value {
-		d.Value[i] = c.key[denialFields[i].field]
+		term := c.key[denialFields[i].field]
+		if uint(term) >= uint(len(b.places[i])) {
+			b.unknown = true
+			return
+		}
+		d.Value[i], b.places[i][term] = term, 1
 	}
 	b.cells = append(b.cells, d)
-}
-
-func compareDenials(a, b upstream.DenialCell) int {
-	if a.Day != b.Day {
-		return int(a.Day - b.Day)
-	}
-	return slices.Compare(a.Value[:], b.Value[:])
 }
 
 // denialFields tell which field of the key a dimension comes from, and what kind
@@ -72,92 +98,39 @@ var denialFields = [upstream.Dimensions]struct {
 	upstream.ByPlace:     {denialPlace, kindPlace},
 }
 
-func (b *denialsBuilder) build(x tx, l *terms) (*upstream.Denials, error) {
+// build turns the terms of the cells into places of their texts.
+func (b *denialsBuilder) build() (*upstream.Denials, error) {
+	if b.unknown {
+		return nil, errRollupFormat
+	}
 	out := &upstream.Denials{Cells: b.cells}
-	for d := range upstream.Dimensions {
-		values, places, err := b.values(x, l, d)
-		if err != nil {
-			return nil, err
-		}
-		out.Values[d] = values
-		for i := range b.cells {
+	for d := range b.texts {
+		out.Values[d] = rankUsed(b.texts[d], b.places[d])
+	}
+	for i := range b.cells {
+		for d := range b.places {
 			v := &b.cells[i].Value[d]
-			*v = places[*v]
+			*v = b.places[d][*v]
 		}
 	}
-	sortDays(out)
 	return out, nil
 }
 
-// values returns what a dimension's terms stand for, sorted, and by term the
-// place of its text in them.
-func (b *denialsBuilder) values(x tx, l *terms, d upstream.Dimension) (values []string, places []int32, err error) {
-	all, err := l.texts(x, denialFields[d].kind)
-	if err != nil {
-		return nil, nil, err
-	}
-	places = make([]int32, len(all.text))
-	for i := range b.cells {
-		term := b.cells[i].Value[d]
-		if !all.has(term) {
-			return nil, nil, errRollupFormat
-		}
-		places[term] = 1
-	}
-	texts := map[int]string{}
+// rankUsed returns the texts that are used, sorted, and sets places, by term, to
+// where they stand.
+func rankUsed(texts []string, places []int32) (values []string) {
 	for term, used := range places {
-		if used == 0 {
-			continue
+		if used != 0 {
+			values = append(values, texts[term])
 		}
-		text := all.text[term]
-		if d == upstream.ByGroup {
-			text = upstream.CPTGroup(text)
-		}
-		texts[term] = text
-		values = append(values, text)
 	}
 	slices.Sort(values)
 	values = slices.Compact(values)
-	for term, text := range texts {
-		place, _ := slices.BinarySearch(values, text)
-		places[term] = int32(place)
-	}
-	return values, places, nil
-}
-
-// sortDays sorts the cells of each day by their values. The days are in order.
-func sortDays(d *upstream.Denials) {
-	var width [upstream.Dimensions]int
-	bitsOfAll := 0
-	for i, values := range d.Values {
-		width[i] = bits.Len(uint(len(values)))
-		bitsOfAll += width[i]
-	}
-	var order []uint64
-	var day []upstream.DenialCell
-	for rest := d.Cells; len(rest) > 0; rest = rest[len(day):] {
-		n := 1
-		for n < len(rest) && rest[n].Day == rest[0].Day {
-			n++
-		}
-		place := bits.Len(uint(n))
-		if bitsOfAll+place > 64 {
-			slices.SortFunc(rest[:n], compareDenials)
-			day = rest[:n]
-			continue
-		}
-		// Words are sorted several times as fast as cells.
-		day, order = append(day[:0], rest[:n]...), order[:0]
-		for i := range day {
-			word := uint64(0)
-			for k, v := range day[i].Value {
-				word = word<<width[k] | uint64(v)
-			}
-			order = append(order, word<<place|uint64(i))
-		}
-		slices.Sort(order)
-		for i, word := range order {
-			rest[i] = day[word&(1<<place-1)]
+	for term, used := range places {
+		if used != 0 {
+			place, _ := slices.BinarySearch(values, texts[term])
+			places[term] = int32(place)
 		}
 	}
+	return values
 }

@@ -142,7 +142,7 @@ func TestReadersTellWhatFollowedADecision(t *testing.T) {
 		if got := waits(upstream.TakebackClock, 20_100); got != nil {
 			t.Errorf("a restored payment is a takeback: %v", got)
 		}
-		denials, err := tenant.Denials(ctx, "Aetna", 20_010, 20_010, FromRollups)
+		denials, err := tenant.Denials(ctx, "Aetna", nil, 20_010, 20_010, FromRollups)
 		want := &upstream.Denials{
 			Values: [upstream.Dimensions][]string{{"Physical therapy"}, {"197"}, {"N130"}, {"North"}, {"97110"}, {""}, {""}},
 			Cells:  []upstream.DenialCell{{Day: 20_010, Count: 1}},

@@ -127,7 +127,7 @@ func readAll(t rapid.TB, tenant *Tenant, asOf upstream.Day, from From) (a answer
 	}
 	a.Denials = map[string]*upstream.Denials{}
 	for _, payer := range somePayers {
-		a.Denials[payer], err = tenant.Denials(ctx, payer, asOf-40, asOf, from)
+		a.Denials[payer], err = tenant.Denials(ctx, payer, nil, asOf-40, asOf, from)
 		errs = errors.Join(errs, err)
 	}
 	if errs != nil {
@@ -154,6 +154,7 @@ func sameFromRollupsAndClaims(r *rapid.T, tenant *Tenant) {
 			r.Fatalf("amounts of %d weeks as of %s: by definition -, read +\n%s", weeks, asOf, diff)
 		}
 	}
+	oneGroup(r, tenant, claims, asOf, fast.Denials)
 	for _, payer := range somePayers {
 		if diff := cmp.Diff(naiveDenials(claims, payer, asOf-40, asOf), spelled(fast.Denials[payer]), cmp.AllowUnexported(denial{})); diff != "" {
 			r.Fatalf("denials of %s as of %s: by definition -, read +\n%s", payer, asOf, diff)
@@ -227,4 +228,21 @@ func TestRollupThatCannotBeReadIsMended(t *testing.T) {
 			consistent(t, tenant)
 		}
 	})
+}
+
+// oneGroup compares the denials of one CPT group with those of the definition.
+func oneGroup(r *rapid.T, tenant *Tenant, claims []upstream.Claim, asOf upstream.Day, all map[string]*upstream.Denials) {
+	for payer, denials := range all {
+		for _, group := range denials.Values[upstream.ByGroup] {
+			its, err := tenant.Denials(context.Background(), payer, []string{group}, asOf-40, asOf, FromRollups)
+			if err != nil {
+				r.Fatal(err)
+			}
+			want := naiveDenials(claims, payer, asOf-40, asOf)
+			maps.DeleteFunc(want, func(d denial, _ int32) bool { return d.values[upstream.ByGroup] != group })
+			if diff := cmp.Diff(want, spelled(its), cmp.AllowUnexported(denial{})); diff != "" {
+				r.Fatalf("denials of %s, %s: by definition -, read +\n%s", payer, group, diff)
+			}
+		}
+	}
 }
