@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -50,6 +51,7 @@ func (c *detectCmd) Run(a *app) error {
 			return err
 		}
 	}
+	defer collectRarely()()
 	return a.withTenant(c.Customer, func(t *store.Tenant) error {
 		d := detection{detector: c.Detector, asOf: asOf, today: a.today(), from: store.From(c.From), budget: c.Budget}
 		found, err := saved(a, t, a.now, func() (finding, error) { return d.evaluate(a, t) })
@@ -62,6 +64,14 @@ func (c *detectCmd) Run(a *app) error {
 		a.printFeed(found.run, found.events)
 		return nil
 	})
+}
+
+// collectRarely lets garbage wait until it is eight times what lives. A detection
+// keeps most of what it allocates and is soon over: looking for garbage meanwhile
+// takes a third of its time and saves a tenth of its memory. end undoes it.
+func collectRarely() (end func()) {
+	before := debug.SetGCPercent(800)
+	return func() { debug.SetGCPercent(before) }
 }
 
 // evaluations is how often a run is evaluated while others are saved in between.
@@ -171,10 +181,10 @@ func evaluateAt(ctx context.Context, t *store.Tenant, detector *drift.Detector, 
 		return finding{}, err
 	}
 	r := detector.At(asOf, known)
-	if err := explain(ctx, t, r.Events, from); err != nil {
-		return finding{}, err
-	}
-	return newFinding(ctx, t, upstreamDetector, asOf, basis, r)
+	explained := make(chan error, 1)
+	go func() { explained <- explain(ctx, t, r.Events, from) }()
+	f, err := newFinding(ctx, t, upstreamDetector, asOf, basis, r)
+	return f, errors.Join(<-explained, err)
 }
 
 // upstreamDetector is the name under which our own detector's runs are stored.
@@ -278,17 +288,7 @@ func addSamples(ctx context.Context, t *store.Tenant, events []upstream.DriftEve
 			proven = append(proven, e)
 		}
 	}
-	return sideBySide(proven, func(e *upstream.DriftEvent) error {
-		claims, err := t.EventClaims(ctx, e, upstream.Page{Size: sampleClaims})
-		if err != nil {
-			return err
-		}
-		e.SampleClaimIDs = []string{}
-		for _, c := range claims {
-			e.SampleClaimIDs = append(e.SampleClaimIDs, c.ClaimID)
-		}
-		return nil
-	})
+	return t.SampleClaims(ctx, proven, sampleClaims)
 }
 
 // printFeed prints events as a person reads them: those that go on, then those

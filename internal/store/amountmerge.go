@@ -16,15 +16,9 @@ type amountMerge struct {
 	atoms   []upstream.Atom
 	keys    []rankedKey
 	unknown bool // a term of a key is not in the dictionary
-	// The prices of one key.
-	prices []amountPrice
-	order  []uint64 // cents and place of each of prices
-}
-
-// amountPrice are the lines that were paid one price, by week of a period.
-type amountPrice struct {
-	week  int32 // the period's first one, counted from the first one wanted
-	lines [amountWeeks]int32
+	// The lines of one key, by period and in that by amount: where each period ends.
+	lines, merged []upstream.Atom
+	ends          []int
 }
 
 // rankedKey is a key of one payer with the ranks of its texts, by which keys are
@@ -43,7 +37,7 @@ func (r *amountsReader) merge(p *payerAmounts) error {
 		m.weeks = append(m.weeks, int32(p.periods[i]<<amountWeekBits-r.first))
 		m.live[i] = m.periods[i].next()
 	}
-	m.atoms = make([]upstream.Atom, 0, size/4)
+	m.atoms = make([]upstream.Atom, 0, size/3)
 	for m.nextKey() {
 	}
 	for i := range m.periods {
@@ -75,22 +69,60 @@ func (m *amountMerge) nextKey() bool {
 		return false
 	}
 	k := m.periods[least].key
-	m.prices, m.order = m.prices[:0], m.order[:0]
+	m.lines, m.ends = m.lines[:0], m.ends[:0]
 	for i := range m.periods {
-		p := &m.periods[i]
-		if !m.live[i] || [4]int32(p.key[amountCode:amountKeyFields]) != [4]int32(k[amountCode:amountKeyFields]) {
-			continue
-		}
-		for {
-			m.order = append(m.order, uint64(p.key[amountCents])<<32|uint64(len(m.prices)))
-			m.prices = append(m.prices, amountPrice{m.weeks[i], [amountWeeks]int32{int32(p.sum[0]), int32(p.sum[1]), int32(p.sum[2]), int32(p.sum[3])}})
-			if m.live[i] = p.next(); !m.live[i] || p.from < amountCents {
-				break
-			}
+		if m.live[i] && [4]int32(m.periods[i].key[amountCode:amountKeyFields]) == [4]int32(k[amountCode:amountKeyFields]) {
+			m.take(i)
 		}
 	}
 	m.emit(&k)
 	return true
+}
+
+// take moves the lines of the next key of a period to those of the key.
+func (m *amountMerge) take(i int) {
+	p, weeks := &m.periods[i], uint32(m.r.weeks)
+	for {
+		week := m.weeks[i] + p.key[amountWeek]
+		if n := int32(p.sum[0]); n != 0 && uint32(week) < weeks { // not negative either
+			m.lines = append(m.lines, upstream.Atom{Cents: upstream.Money(p.key[amountCents]), Week: week, Lines: n})
+		}
+		if m.live[i] = p.next(); !m.live[i] || p.from < amountKeyFields {
+			break
+		}
+	}
+	if n := len(m.ends); len(m.lines) > 0 && (n == 0 || m.ends[n-1] < len(m.lines)) {
+		m.ends = append(m.ends, len(m.lines))
+	}
+}
+
+// inOrder merges neighbours among the periods until the key's lines are one list,
+// by amount and then week.
+func (m *amountMerge) inOrder() []upstream.Atom {
+	for len(m.ends) > 1 {
+		m.merged = slices.Grow(m.merged[:0], len(m.lines))
+		start, ends := 0, m.ends[:0]
+		for i := 0; i < len(m.ends); i += 2 {
+			middle := m.ends[i]
+			end := m.ends[min(i+1, len(m.ends)-1)]
+			m.merged = mergeAtoms(m.merged, m.lines[start:middle], m.lines[middle:end])
+			start, ends = end, append(ends, end)
+		}
+		m.lines, m.merged, m.ends = m.merged, m.lines, ends
+	}
+	return m.lines
+}
+
+// mergeAtoms appends two lists by amount; all weeks of a are before those of b.
+func mergeAtoms(out, a, b []upstream.Atom) []upstream.Atom {
+	for len(a) > 0 && len(b) > 0 {
+		if b[0].Cents < a[0].Cents {
+			out, b = append(out, b[0]), b[1:]
+		} else {
+			out, a = append(out, a[0]), a[1:]
+		}
+	}
+	return append(append(out, a...), b...)
 }
 
 // compareKeys compares the keys of the next cells of two periods.
@@ -106,18 +138,9 @@ func (m *amountMerge) compareKeys(i, j int) int {
 
 // emit makes the atoms of one key.
 func (m *amountMerge) emit(k *key) {
-	start, atoms, weeks := len(m.atoms), m.atoms, uint32(m.r.weeks)
-	slices.Sort(m.order)
-	for _, word := range m.order {
-		p := &m.prices[uint32(word)]
-		for w, n := range p.lines {
-			if week := p.week + int32(w); n != 0 && uint32(week) < weeks { // not negative either
-				atoms = append(atoms, upstream.Atom{Cents: upstream.Money(word >> 32), Week: week, Lines: n})
-			}
-		}
-	}
-	m.atoms = atoms
-	end := len(atoms)
+	start := len(m.atoms)
+	m.atoms = append(m.atoms, m.inOrder()...)
+	end := len(m.atoms)
 	if start == end {
 		return
 	}

@@ -80,6 +80,9 @@ func (b *denialsBuilder) add(c *cell) {
 		}
 		d.Value[i], b.places[i][term] = term, 1
 	}
+	if len(b.cells) == cap(b.cells) {
+		b.cells = slices.Grow(b.cells, max(len(b.cells), 1024)) // append would grow by a quarter
+	}
 	b.cells = append(b.cells, d)
 }
 

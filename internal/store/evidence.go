@@ -18,27 +18,50 @@ import (
 //     long on the last one and not forgotten, see upstream.LateClaim
 //   - ALLOWED_AMOUNT: lines of the event's codes first paid below the rate since
 //   - TAKEBACK: payments taken back in the current days and not soon restored
-func (t *Tenant) EventClaims(ctx context.Context, e *upstream.DriftEvent, page upstream.Page) ([]upstream.Claim, error) {
-	found := []upstream.Claim{}
-	err := t.s.read(ctx, func(x tx) error {
-		s := claimScan{tenant: t, e: e, terms: newTerms(t.id)}
-		if err := s.begin(x, page.After); err != nil {
-			return err
-		}
-		for rows := page.Limit(); !s.done && len(found) < page.Limit(); rows = min(2*rows, scanRows) {
-			claims, err := s.page(x, rows)
+func (t *Tenant) EventClaims(ctx context.Context, e *upstream.DriftEvent, page upstream.Page) (found []upstream.Claim, err error) {
+	err = t.s.read(ctx, func(x tx) error {
+		found, err = t.eventClaims(x, newTerms(t.id), e, page)
+		return err
+	})
+	return found, err
+}
+
+// SampleClaims sets the SampleClaimIDs of events to the newest n claims that prove them.
+func (t *Tenant) SampleClaims(ctx context.Context, events []*upstream.DriftEvent, n int) error {
+	return t.s.read(ctx, func(x tx) error {
+		l := newTerms(t.id)
+		for _, e := range events {
+			claims, err := t.eventClaims(x, l, e, upstream.Page{Size: n})
 			if err != nil {
 				return err
 			}
+			e.SampleClaimIDs = []string{}
 			for i := range claims {
-				if len(found) < page.Limit() && proves(&claims[i], e) {
-					found = append(found, claims[i])
-				}
+				e.SampleClaimIDs = append(e.SampleClaimIDs, claims[i].ClaimID)
 			}
 		}
 		return nil
 	})
-	return found, err
+}
+
+func (t *Tenant) eventClaims(x tx, l *terms, e *upstream.DriftEvent, page upstream.Page) ([]upstream.Claim, error) {
+	found := []upstream.Claim{}
+	s := claimScan{tenant: t, e: e, terms: l}
+	if err := s.begin(x, page.After); err != nil {
+		return nil, err
+	}
+	for rows := page.Limit(); !s.done && len(found) < page.Limit(); rows = min(2*rows, scanRows) {
+		claims, err := s.page(x, rows)
+		if err != nil {
+			return nil, err
+		}
+		for i := range claims {
+			if len(found) < page.Limit() && proves(&claims[i], e) {
+				found = append(found, claims[i])
+			}
+		}
+	}
+	return found, nil
 }
 
 // scanRows bounds the rows that are held at once where few of them prove an event.
@@ -132,8 +155,10 @@ func (s *claimScan) node(x tx) error {
 	case s.e.CPTGroup == nil:
 		return nil
 	default:
-		if err := s.terms.loadDerived(x); err != nil {
-			return err
+		if !s.terms.complete {
+			if err := s.terms.loadDerived(x); err != nil {
+				return err
+			}
 		}
 		group, err := s.terms.lookup(x, kindGroup, *s.e.CPTGroup)
 		if err != nil {

@@ -188,12 +188,12 @@ func aftermathOf(f *facts) (cell, bool) {
 	return cell{k, sum{1}}, true
 }
 
-// amountKind counts the lines that a first decision paid by what they allowed
-// per unit. Its buckets are a payer's periods of four weeks, its sums the lines
-// of each week.
-var amountKind = &kind{id: 5, name: "amounts", fields: 7, sums: amountWeeks, of: amountOf, parted: true}
+// amountKind counts the lines that a first decision paid by what they allowed per
+// unit, and by week. Its buckets are a payer's periods of 16 weeks.
+var amountKind = &kind{id: 5, name: "amounts", fields: 8, sums: 1, of: amountOf, parted: true}
 
-// Fields of amountKind. Weeks count from the Monday before 1970.
+// Fields of amountKind. Weeks count from the Monday before 1970, and in a key from
+// the first one of its period.
 const (
 	amountPayer = iota
 	amountPeriod
@@ -202,12 +202,11 @@ const (
 	amountPlace
 	amountLocation
 	amountCents
+	amountWeek
 )
 
-const (
-	amountWeeks    = 4
-	amountWeekBits = 2
-)
+// amountWeekBits make a period of 16 weeks: a reader of two years merges eight.
+const amountWeekBits = 4
 
 // weekOf returns the number of a day's week.
 func weekOf(day int64) int64 { return floorDiv(day+3, 7) }
@@ -237,13 +236,10 @@ func amountOf(f *facts) (cell, bool) {
 		return cell{}, false
 	}
 	week := weekOf(v[colFirstDecided])
-	k := key{
+	return cell{key{
 		int32(v[colPayer]), int32(week >> amountWeekBits), int32(v[colCode]), int32(v[colModifiers]),
-		int32(v[colPlace]), int32(v[colLocation]), int32(cents),
-	}
-	var s sum
-	s[week&(amountWeeks-1)] = 1
-	return cell{k, s}, true
+		int32(v[colPlace]), int32(v[colLocation]), int32(cents), int32(week & (1<<amountWeekBits - 1)),
+	}, sum{1}}, true
 }
 
 // denialKind counts first denials by what may explain them. Its buckets are a
