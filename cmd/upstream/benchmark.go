@@ -66,7 +66,7 @@ func (c *benchmarkCmd) Run(a *app) error {
 			return err
 		}
 	}
-	defer collectRarely()()
+	defer collectRarely(store.From(c.From))()
 	return a.withDatabase(c.Customer, func(s *store.Store, t *store.Tenant) error {
 		customer, err := t.Customer(a)
 		if err != nil {

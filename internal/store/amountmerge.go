@@ -147,11 +147,11 @@ func (m *amountMerge) emit(k *key) {
 	ranked := rankedKey{start: int32(start), end: int32(end)}
 	for i, t := range amountTerms {
 		id := k[t.field]
-		if !m.r.texts[i].has(id) {
+		if uint(id) >= uint(len(m.r.ranks[i])) {
 			m.unknown = true
 			return
 		}
-		ranked.terms[i], ranked.rank[i] = id, m.r.texts[i].rank[id]
+		ranked.terms[i], ranked.rank[i] = id, m.r.ranks[i][id]
 	}
 	m.keys = append(m.keys, ranked)
 }

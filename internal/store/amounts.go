@@ -24,14 +24,15 @@ func (t *Tenant) Amounts(ctx context.Context, until upstream.Day, weeks int, fro
 	out := &upstream.Amounts{First: mondayOf(first), Weeks: weeks}
 	err := t.s.read(ctx, func(x tx) error {
 		r := amountsReader{first: first, weeks: int32(weeks), turn: make(chan struct{}, runtime.GOMAXPROCS(0))}
-		l := newTerms(t.id)
-		for i, term := range amountTerms {
-			var err error
-			if r.texts[i], err = l.texts(x, term.kind); err != nil {
-				return err
-			}
+		texts, err := readTexts(x, t.id, amountTerms[0].kind, amountTerms[1].kind, amountTerms[2].kind, amountTerms[3].kind, amountTerms[4].kind)
+		if err != nil {
+			return err
 		}
-		err := r.read(t, x, from)
+		for i, term := range amountTerms {
+			r.texts[i] = texts[term.kind]
+			r.ranks[i] = ranks(r.texts[i])
+		}
+		err = r.read(t, x, from)
 		out.Keys = r.keys()
 		return cmp.Or(err, r.failed)
 	})
@@ -43,7 +44,8 @@ func (t *Tenant) Amounts(ctx context.Context, until upstream.Day, weeks int, fro
 type amountsReader struct {
 	first int64 // week
 	weeks int32
-	texts [len(amountTerms)]termTexts
+	texts [len(amountTerms)][]string
+	ranks [len(amountTerms)][]int32
 
 	turn   chan struct{}
 	wg     sync.WaitGroup
@@ -113,13 +115,13 @@ func (r *amountsReader) keys() (out []upstream.AmountKey) {
 	if n == 0 {
 		return nil
 	}
-	rank := r.texts[0].rank
+	rank := r.ranks[0]
 	slices.SortFunc(r.payers, func(a, b payerAmounts) int { return cmp.Compare(rank[a.term], rank[b.term]) })
 	out = make([]upstream.AmountKey, 0, n)
 	for i := range r.payers {
 		p := &r.payers[i]
 		for _, k := range p.keys {
-			text := func(i int) string { return r.texts[i].text[k.terms[i]] }
+			text := func(i int) string { return r.texts[i][k.terms[i]] }
 			out = append(out, upstream.AmountKey{
 				Payer: text(0), CPT: text(1), Modifiers: text(2), Place: text(3), Location: text(4),
 				Atoms: p.atoms[k.start:k.end:k.end],

@@ -18,15 +18,16 @@ func (t *Tenant) Denials(ctx context.Context, payer string, groups []string, fir
 	}
 	out := &upstream.Denials{}
 	err := t.s.read(ctx, func(x tx) error {
-		l := newTerms(t.id)
-		id, err := l.lookup(x, kindPayer, payer)
-		if err != nil || id == 0 {
+		texts, err := readTexts(x, t.id, kindPayer, kindCode, kindLeadingCARC, kindLeadingRARC, kindLocation, kindModifiers, kindPlace)
+		if err != nil {
 			return err
 		}
-		b := denialsBuilder{payer: int32(id), first: int32(first), last: int32(last)}
-		if err := b.prepare(x, l, groups); err != nil {
-			return err
+		id := int64(slices.Index(texts[kindPayer], payer))
+		if id <= 0 {
+			return nil
 		}
+		b := newDenialsBuilder(texts, groups)
+		b.payer, b.first, b.last = int32(id), int32(first), int32(last)
 		if err := t.cells(x, denialKind, span{id, id, int64(first) >> periodBits, int64(last) >> periodBits}, from, b.add); err != nil {
 			return err
 		}
@@ -46,22 +47,20 @@ type denialsBuilder struct {
 	cells              []upstream.DenialCell        // in order; their values are terms until build
 }
 
-// prepare reads what the terms of each dimension stand for.
-func (b *denialsBuilder) prepare(x tx, l *terms, groups []string) error {
-	for d := range b.texts {
-		all, err := l.texts(x, denialFields[d].kind)
-		if err != nil {
-			return err
-		}
-		b.texts[d], b.places[d] = all.text, make([]int32, len(all.text))
+func newDenialsBuilder(texts *termTexts, groups []string) *denialsBuilder {
+	b := &denialsBuilder{}
+	for d, f := range denialFields {
+		b.texts[d], b.places[d] = texts[f.kind], make([]int32, len(texts[f.kind]))
 	}
-	codes := b.texts[upstream.ByGroup]
+	codes := b.texts[upstream.ByCPT]
+	b.texts[upstream.ByGroup] = make([]string, len(codes))
 	b.others = make([]bool, len(codes))
 	for term, code := range codes {
-		codes[term] = upstream.CPTGroup(code)
-		b.others[term] = len(groups) > 0 && !slices.Contains(groups, codes[term])
+		group := upstream.CPTGroup(code)
+		b.texts[upstream.ByGroup][term] = group
+		b.others[term] = len(groups) > 0 && !slices.Contains(groups, group)
 	}
-	return nil
+	return b
 }
 
 func (b *denialsBuilder) add(c *cell) {

@@ -105,39 +105,54 @@ func (l *terms) errMissing() error {
 	return upstream.Errorf(upstream.Corrupt, "the dictionary of customer %d lacks an entry its claims use; restore the database from a backup", l.customer)
 }
 
-// termTexts are all terms of a kind, by id, with their rank among the others. No
-// term has id and rank zero, and comes first.
-type termTexts struct {
-	text []string
-	rank []int32
-}
-
-func (t *termTexts) has(id int32) bool { return id >= 0 && int(id) < len(t.text) }
-
-// texts returns all terms of a kind, for readers of many cells.
-func (l *terms) texts(t tx, kind termKind) (termTexts, error) {
-	if err := l.loadAll(t, kind); err != nil {
-		return termTexts{}, err
-	}
-	byID := l.values[kind]
-	ids := slices.SortedFunc(maps.Keys(byID), func(a, b int64) int { return strings.Compare(byID[a], byID[b]) })
-	most := int64(0)
-	for _, id := range ids {
-		most = max(most, id)
-	}
-	out := termTexts{make([]string, most+1), make([]int32, most+1)}
-	for rank, id := range ids {
-		out.text[id], out.rank[id] = byID[id], int32(rank)+1
-	}
-	return out, nil
-}
-
-func (l *terms) loadAll(t tx, kind termKind) error {
-	return t.query("SELECT id, value FROM term WHERE customer_id = $1 AND kind = $2", []any{l.customer, int64(kind)}, func(r row) error {
-		id, value := r.int(0), r.text(1)
+// loadAll reads all terms of some kinds.
+func (l *terms) loadAll(t tx, of ...termKind) error {
+	return eachTerm(t, l.customer, of, func(kind termKind, id int64, value string) {
 		l.ids[kind][value], l.values[kind][id] = id, value
+	})
+}
+
+func eachTerm(t tx, customer int64, of []termKind, each func(kind termKind, id int64, value string)) error {
+	args := []any{customer}
+	for _, kind := range of {
+		args = append(args, int64(kind))
+	}
+	return t.query("SELECT kind, id, value FROM term WHERE customer_id = $1 AND kind IN ("+placeholders(2, len(of))+")", args, func(r row) error {
+		each(termKind(r.int(0)), r.int(1), r.text(2))
 		return nil
 	})
+}
+
+// termTexts are all terms of some kinds, by id, for readers of many cells. No term
+// has id zero.
+type termTexts [termKinds][]string
+
+func readTexts(t tx, customer int64, of ...termKind) (*termTexts, error) {
+	all := &termTexts{}
+	for _, kind := range of {
+		all[kind] = []string{""}
+	}
+	err := eachTerm(t, customer, of, func(kind termKind, id int64, value string) {
+		if more := int(id) + 1 - len(all[kind]); more > 0 {
+			all[kind] = append(all[kind], make([]string, more)...)
+		}
+		all[kind][id] = value
+	})
+	return all, err
+}
+
+// ranks returns the place of each text among all, sorted; zero's is zero.
+func ranks(texts []string) []int32 {
+	ids := make([]int32, len(texts))
+	for id := range ids {
+		ids[id] = int32(id)
+	}
+	slices.SortFunc(ids[1:], func(a, b int32) int { return strings.Compare(texts[a], texts[b]) })
+	out := make([]int32, len(texts))
+	for rank, id := range ids {
+		out[id] = int32(rank)
+	}
+	return out
 }
 
 // lookup returns the id of a term, zero when there is none, and makes nothing.
@@ -186,13 +201,14 @@ func (l *terms) facts(t tx, r *claimRow) (f facts, err error) {
 // loadDerived fills in what follows from every term, for readers that stream
 // claims and so can't ask in between.
 func (l *terms) loadDerived(t tx) error {
+	var all []termKind
 	for _, d := range derivedKinds {
-		if err := l.loadAll(t, d.of); err != nil {
-			return err
-		}
-		if err := l.loadAll(t, d.kind); err != nil {
-			return err
-		}
+		all = append(all, d.of, d.kind)
+	}
+	if err := l.loadAll(t, all...); err != nil {
+		return err
+	}
+	for _, d := range derivedKinds {
 		for id, text := range l.values[d.of] {
 			// Leading codes are made for denials alone.
 			if follows, ok := l.ids[d.kind][d.value(text)]; ok {
