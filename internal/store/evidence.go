@@ -169,7 +169,9 @@ func (s *claimScan) node(x tx) error {
 	if s.done = len(codes) == 0; s.done {
 		return nil
 	}
-	s.where += " AND code_id IN (" + placeholders(len(s.args)+1, len(codes)) + ")"
+	// With the bare column PostgreSQL looks each code up by itself and sorts what it
+	// finds, as it can't know that a page holds five claims.
+	s.where += " AND code_id + 0 IN (" + placeholders(len(s.args)+1, len(codes)) + ")"
 	for _, code := range codes {
 		s.args = append(s.args, code)
 	}
