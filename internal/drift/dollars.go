@@ -104,13 +104,31 @@ type posteriorGrid struct {
 
 // weigh adds a lag: the binomial probability of the current window at a rate
 // that lies each shift from the baseline's, against that of a rate that stayed.
+// The baseline's rate is as uncertain as its claims are few, which widens the
+// likelihood around its peak as n₁ further claims at n₀ of the baseline widen a
+// difference of two rates: by 1 + n₁/n₀ in variance.
 func (p *posteriorGrid) weigh(lnDays float64, baseline, current tally, prior beta, direction upstream.Direction) {
 	a, b := prior.a+baseline.x, prior.b+paid(baseline)
 	mean, rest := a/(a+b), paid(current)
 	stayed := lnBeta(a+current.x, b+rest) - lnBeta(a, b)
-	p.add(lnDays-stayed, mean, direction, func(rate float64) float64 {
-		return current.x*ln(rate) + rest*ln(1-rate)
+	if current.n <= 0 {
+		p.add(lnDays, mean, direction, func(float64) float64 { return 0 })
+		return
+	}
+	likelihood := func(rate float64) float64 { return times(current.x, rate) + times(rest, 1-rate) }
+	likeliest := likelihood(current.x / current.n)
+	known := (a + b) / (a + b + current.n)
+	p.add(lnDays-stayed+ln(known)/2+likeliest, mean, direction, func(rate float64) float64 {
+		return known * (likelihood(rate) - likeliest)
 	})
+}
+
+// times is x ln(p), 0 without any x.
+func times(x, p float64) float64 {
+	if x <= 0 {
+		return 0
+	}
+	return x * ln(p)
 }
 
 // weighExpected adds a lag of a payer.
