@@ -17,10 +17,17 @@ var betterLooks = [...]int{10, 30, 75}
 const betterZ = 2.5
 
 // scanBetter returns the improvements, as watches: those of whole payers, and
-// those of groups of other payers.
+// those of groups of other payers. While a payer's is open its groups tell none.
 func (r *run) scanBetter(sum *upstream.RunSummary) []story {
 	var stories []story
 	whole := make([]bool, len(r.payers))
+	for i := range r.h.known {
+		if e := &r.h.known[i]; e.Signal == upstream.DenialRate && e.Direction == upstream.Better && e.Level == upstream.PayerLevel && isOpen(e) {
+			if p := r.payerIndex(name(e.Payer)); p >= 0 {
+				whole[p] = true
+			}
+		}
+	}
 	for p := range r.payers {
 		own := r.pooled(r.e)[p]
 		if r.e.payer[p] == 0 || r.under[p] || !r.looksBetter(own) {

@@ -187,10 +187,13 @@ func (d *Detector) At(asOf upstream.Day, known []upstream.DriftEvent) Result {
 	for k, w := range d.signals {
 		all.Go(func() { told[k], notes[k] = d.evaluate(w, asOf, end, h), w.notes(asOf) })
 	}
-	all.Wait()
-	r.Events = append(r.Events, slices.Concat(told...)...)
+	others := func() []upstream.DriftEvent {
+		all.Wait()
+		return slices.Concat(told...)
+	}
+	denials := d.denials(asOf, end, h, others, &r.Summary)
+	r.Events = append(append(r.Events, others()...), denials...)
 	r.Summary.Notes = slices.Concat(notes...)
-	r.Events = append(r.Events, d.denials(asOf, end, h, r.Events, &r.Summary)...)
 	r.Summary.PromptPay = d.breaches(asOf)
 	r.sort()
 	return r
@@ -218,8 +221,8 @@ func (d *Detector) evaluate(w watched, asOf upstream.Day, end int, h history) []
 	return told
 }
 
-// denials evaluates the denial signal, given what the others tell.
-func (d *Detector) denials(asOf upstream.Day, end int, h history, others []upstream.DriftEvent, sum *upstream.RunSummary) []upstream.DriftEvent {
+// denials evaluates the denial signal, and in the end waits for what the others tell.
+func (d *Detector) denials(asOf upstream.Day, end int, h history, others func() []upstream.DriftEvent, sum *upstream.RunSummary) []upstream.DriftEvent {
 	open := openKnown(h.known, func(e *upstream.DriftEvent) bool { return e.Signal == upstream.DenialRate })
 	r := d.newRun(asOf, end, h)
 	groups, payers := r.scanGroups(sum), r.scanPayers(sum)
@@ -227,10 +230,10 @@ func (d *Detector) denials(asOf upstream.Day, end int, h history, others []upstr
 	stories = append(stories, r.scanBetter(sum)...)
 	var found []upstream.DriftEvent
 	for _, s := range stories {
-		if e := r.event(s); !r.merelySlow(&e, others) {
-			found = append(found, e)
-		}
+		found = append(found, r.event(s))
 	}
+	told := others()
+	found = slices.DeleteFunc(found, func(e upstream.DriftEvent) bool { return r.merelySlow(&e, told) })
 	open, found = absorb(open, found, d.days[end-1])
 	return advance(open, found, d.days[end-1], r.track)
 }

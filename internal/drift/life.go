@@ -95,7 +95,7 @@ func openKnown(known []upstream.DriftEvent, is func(*upstream.DriftEvent) bool) 
 // level and lives on, the others end as merged into it.
 func absorb(known, found []upstream.DriftEvent, asOf upstream.Day) (still, rest []upstream.DriftEvent) {
 	for _, n := range found {
-		if n.Level == upstream.GroupLevel || n.Direction != upstream.Worse {
+		if n.Level == upstream.GroupLevel {
 			rest = append(rest, n)
 			continue
 		}
