@@ -26,7 +26,7 @@ type Cost struct {
 const (
 	costPayers    = 40
 	costGroups    = 29
-	costRepeats   = 5
+	costRepeats   = 25
 	costSmallness = -1.05 // the exponent of volumes over ranks of groups
 )
 
