@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -60,5 +61,34 @@ func TestDemosSuggestionsWork(t *testing.T) {
 	}
 	if tried < 4 {
 		t.Errorf("only %d suggestions could be tried:\n%s", tried, out)
+	}
+}
+
+// What the README tells a new user to type, from its first command to its last.
+func TestReadmesCommandsWork(t *testing.T) {
+	w := inSQLite(t)
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(w.dir)
+	w.must("generate-synthetic-data", "--records", "20000", "--format", "csv", "--output", "claims.csv")
+	tried := 0
+	for line := range strings.Lines(string(readme)) {
+		command, _, _ := strings.Cut(line, "#") // an explanation follows
+		command, ours := strings.CutPrefix(strings.TrimSpace(command), "./bin/upstream ")
+		if !ours {
+			continue
+		}
+		command, name, named := strings.Cut(command, ` "`)
+		args := strings.Fields(command)
+		if named {
+			args = append(args, strings.TrimSuffix(name, `"`))
+		}
+		w.must(args...)
+		tried++
+	}
+	if tried < 6 {
+		t.Errorf("only %d commands of the README could be tried", tried)
 	}
 }

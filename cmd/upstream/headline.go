@@ -97,17 +97,21 @@ func percents(before, after float64) string {
 
 func percent(v float64) string { return fmt.Sprintf("%.1f %%", 100*v) }
 
-// since is the day of the change with the longer side of its interval.
+// since is the day of the change with its interval: the longer side of it, or where
+// one side is much the longer both ends.
 func since(e *upstream.DriftEvent, asOf upstream.Day) string {
 	day := longDate(e.ChangeDate, asOf)
-	off := max(e.ChangeDate-e.ChangeDateLow, e.ChangeDateHigh-e.ChangeDate)
-	switch {
+	before, after := e.ChangeDate-e.ChangeDateLow, e.ChangeDateHigh-e.ChangeDate
+	switch off := max(before, after); {
 	case e.ChangeDateLow == 0 || off <= 0:
 		return day
+	case off > 2*min(before, after)+7:
+		return fmt.Sprintf("%s (between %s and %s)", day, longDate(e.ChangeDateLow, asOf), longDate(e.ChangeDateHigh, asOf))
 	case off == 1:
 		return day + " (± 1 day)"
+	default:
+		return fmt.Sprintf("%s (± %d days)", day, off)
 	}
-	return fmt.Sprintf("%s (± %d days)", day, off)
 }
 
 // longDate writes a day as 4 March, with its year when that isn't the reader's.

@@ -38,6 +38,10 @@ func TestHeadlinesTellWhatWhereSinceWhenWhyAndHowMuch(t *testing.T) {
 			Spread:          "all 4 locations, none above 30 %",
 			DollarsPerMonth: 900_00, EvidenceClaims: 1,
 		}, "Cigna: denials 3.1 % → 6.2 % since 30 December 2025 (± 1 day), $900 a month, 1 claim"},
+		{"a start that may lie far back", upstream.DriftEvent{
+			Signal: upstream.DenialRate, Level: upstream.PayerLevel, Payer: new("Cigna"), BaselineValue: .06, CurrentValue: .12,
+			ChangeDate: day("2026-06-01"), ChangeDateLow: day("2026-04-07"), ChangeDateHigh: day("2026-06-04"),
+		}, "Cigna: denials 6 % → 12 % since 1 June (between 7 April and 4 June)"},
 		{"a code never seen", upstream.DriftEvent{
 			Signal: upstream.DenialRate, Level: upstream.PayerLevel, Payer: new("Cigna"), BaselineValue: .06, CurrentValue: .12, ChangeDate: day("2026-06-01"),
 			RootCauses: []upstream.RootCause{{Dimension: "carc", Value: "252", ShareOfExcess: .7, New: true}},

@@ -339,3 +339,45 @@ func checkFeeEvent(t *rapid.T, e *upstream.DriftEvent, asOf upstream.Day) {
 		}
 	}
 }
+
+// Two groups of a payer that stays as a whole, each enough to be watched.
+func TestWatchedGroupsAreNoChangeOfTheirPayer(t *testing.T) {
+	pairs := 0
+	for seed := range uint64(40) {
+		streams := payersAlike(4, 5, func(p, g int) func(int) (float64, float64) {
+			if p == 1 && g != 0 {
+				return cutFrom(50+g, .05, .5)
+			}
+			return nil
+		})
+		streams = append(streams, feeStream{payer: "Payer B", codes: officeVisits, volume: 1500, exact: true})
+		watched := 0
+		// A budget so small that nothing is an alert.
+		for _, e := range newFees(feeAmounts(seed, 56, streams...)).scan(sundayOf(54), history{}, 1e-9) {
+			if e.Tier == "" {
+				t.Errorf("seed %d: %s %s is told without a tier", seed, name(e.Payer), name(e.CPTGroup))
+			}
+			if name(e.Payer) == "Payer B" && e.CPTGroup != nil && e.Tier == upstream.Watch {
+				watched++
+			}
+		}
+		if watched > 1 {
+			pairs++
+		}
+	}
+	t.Logf("%d pairs", pairs)
+	if pairs == 0 {
+		t.Error("no pair of groups is watched: the test judges nothing")
+	}
+}
+
+func TestHigherTier(t *testing.T) {
+	for _, c := range []struct{ a, b, want upstream.Tier }{
+		{"", "", ""}, {"", upstream.Watch, upstream.Watch}, {upstream.Watch, "", upstream.Watch},
+		{upstream.Watch, upstream.Alert, upstream.Alert}, {upstream.Alert, upstream.Watch, upstream.Alert}, {"", upstream.Alert, upstream.Alert},
+	} {
+		if got := higher(c.a, c.b); got != c.want {
+			t.Errorf("higher(%q, %q) = %q, want %q", c.a, c.b, got, c.want)
+		}
+	}
+}

@@ -126,11 +126,9 @@ func (f *fees) tellPayer(p int, run *feeRun) []feeStory {
 			top = s
 		}
 	}
-	if whole.tier == "" && len(alarms) == 0 {
-		return nil
-	}
-	if whole.tier == "" && len(alarms) == 1 {
-		return alarms
+	alerts := slices.ContainsFunc(alarms, func(s feeStory) bool { return s.tier == upstream.Alert })
+	if whole.tier == "" && (len(alarms) <= 1 || !alerts) {
+		return alarms // a few groups that are watched are no change of their payer
 	}
 	if f.sole(top, whole, run) {
 		// Noise verdicts at the group hold for all that is told of it.

@@ -92,8 +92,9 @@ func (s *story) join(a *alarm) {
 	}
 }
 
+// higher is the higher of two tiers; none is the lowest.
 func higher(a, b upstream.Tier) upstream.Tier {
-	if b == upstream.Alert {
+	if a == "" || b == upstream.Alert {
 		return b
 	}
 	return a
