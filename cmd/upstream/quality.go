@@ -14,7 +14,7 @@ import (
 type qualityOptions struct {
 	Quality        bool   `help:"Measure how well detection works, on simulated customers."`
 	Quick          bool   `help:"A small run, within a minute; fails when a figure is far off."`
-	Customers      int    `placeholder:"N" help:"Customers with planted changes; each has a twin without them, and there are as many more with none. 40 if not given, 8 with --quick."`
+	Customers      int    `placeholder:"N" help:"Customers with planted changes; each has a twin without them, and there are as many more with none. 40 if not given, 6 with --quick."`
 	Seed           uint64 `placeholder:"S" help:"Another seed simulates others; 0 if not given."`
 	Truth          string `placeholder:"FILE" help:"Write what was planted, as NDJSON."`
 	Events         string `placeholder:"FILE" help:"Write what each detector told, as NDJSON."`
