@@ -56,13 +56,13 @@ func (q *Quality) table() []Row {
 	for _, s := range q.SlowDowns {
 		rows = append(rows, Row{
 			fmt.Sprintf("slow-down ×%g at %g a week, found within %d days", s.Factor, s.PerWeek, s.Within), noSignal,
-			fmt.Sprintf("%d of %d", s.InTime, s.Streams), "all", s.InTime == s.Streams,
+			inTime(s.InTime, s.Streams, s.Found, s.MedianDelay), "all", s.InTime == s.Streams,
 		})
 	}
 	return append(rows,
 		Row{
 			fmt.Sprintf("%g %% fee cut, %g lines a week, by the next weekly run", q.FeeCut.Percent, q.FeeCut.PerWeek), noSignal,
-			fmt.Sprintf("%d of %d", q.FeeCut.NextRun, q.FeeCut.Streams), "all", q.FeeCut.NextRun == q.FeeCut.Streams,
+			inTime(q.FeeCut.NextRun, q.FeeCut.Streams, q.FeeCut.Found, q.FeeCut.MedianDelay), "all", q.FeeCut.NextRun == q.FeeCut.Streams,
 		},
 		Row{"duplicates an incident", number(u.Duplicates), number(o.Duplicates), "≤ 0.2", o.Duplicates <= mostDuplicates},
 		Row{"right level", percent(u.RightLevel), percent(o.RightLevel), "≥ 90 % (aim 95)", o.RightLevel >= leastLevel},
@@ -73,6 +73,11 @@ func (q *Quality) table() []Row {
 			"replay of a year, daily", "–", number(q.Cost.ReplayS) + " s, " + identical(q.Cost.BitIdentical), "≤ 2 s, bit-identical",
 			q.Cost.ReplayS <= mostReplayS && q.Cost.BitIdentical,
 		})
+}
+
+// inTime tells how many were found in time, and how the others fared.
+func inTime(n, streams, found int, median figure) string {
+	return fmt.Sprintf("%d of %d (%d in the end, median %s)", n, streams, found, days(median))
 }
 
 func identical(ok bool) string {
