@@ -12,6 +12,8 @@ type engine interface {
 	write(ctx context.Context, customer int64, f func(tx) error) error
 	// migrate runs f in a transaction that no other migration shares.
 	migrate(ctx context.Context, f func(tx) error) error
+	// analyze renews what the query planner knows of the claims.
+	analyze(ctx context.Context) error
 	name() string
 	close() error
 }

@@ -54,7 +54,7 @@ func (t *Tenant) Load(ctx context.Context, src Source, o LoadOptions) (upstream.
 	if o.BatchRows <= 0 {
 		o.BatchRows = DefaultBatchRows
 	}
-	l := &loader{t: t, src: src, o: o, terms: newTerms(t.id), fileDates: map[int64]upstream.Day{}, deltas: &deltas{}}
+	l := &loader{t: t, src: src, o: o, terms: newTerms(t.id), fileDates: map[int64]upstream.Day{}, deltas: &deltas{}, analyzeAt: firstAnalysis}
 	if err := l.begin(ctx); err != nil {
 		return upstream.Upload{}, err
 	}
@@ -77,6 +77,7 @@ type loader struct {
 	terms      *terms
 	fileDates  map[int64]upstream.Day // by upload
 	segments   int
+	analyzeAt  int64    // how many inserted claims are enough to renew statistics
 	rows       []claimRow // reused, as is deltas
 	deltas     *deltas
 }
@@ -254,11 +255,21 @@ func (l *loader) apply(ctx context.Context, b batch) error {
 	}
 	l.checkpoint = b.last
 	l.upload.Add(tally)
+	if l.upload.Inserted >= l.analyzeAt {
+		l.analyzeAt = 2 * l.upload.Inserted
+		if err := l.t.s.db.analyze(ctx); err != nil {
+			return err
+		}
+	}
 	if l.segments++; l.segments%foldAfter == 0 {
 		return l.t.Fold(ctx)
 	}
 	return nil
 }
+
+// firstAnalysis is how many claims a load inserts before the database is told that
+// the table has grown; each time they have doubled it is told again.
+const firstAnalysis = 10_000
 
 func dateRange(claims []upstream.Claim) (low, high upstream.Day) {
 	for i := range claims {

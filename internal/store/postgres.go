@@ -68,6 +68,13 @@ func (e *postgresEngine) migrate(ctx context.Context, f func(tx) error) error {
 	return e.write(ctx, migrationLock, f)
 }
 
+// analyze doesn't wait for autovacuum, which comes after a minute: until then the
+// planner takes the customer for a small one and reads all its claims to find some.
+func (e *postgresEngine) analyze(ctx context.Context) error {
+	_, err := e.pool.Exec(ctx, "ANALYZE claim, claim_past")
+	return postgresError(err)
+}
+
 func (e *postgresEngine) in(ctx context.Context, options pgx.TxOptions, lock string, customer int64, f func(tx) error) error {
 	err := pgx.BeginTxFunc(ctx, e.pool, options, func(p pgx.Tx) error {
 		if lock != "" {

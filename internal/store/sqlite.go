@@ -124,6 +124,9 @@ func (e *sqliteEngine) migrate(ctx context.Context, f func(tx) error) error {
 	return e.write(ctx, 0, f)
 }
 
+// analyze has nothing to do: SQLite plans by the indexes alone.
+func (e *sqliteEngine) analyze(context.Context) error { return nil }
+
 func (e *sqliteEngine) in(ctx context.Context, c *sqlite.Conn, begin string, f func(tx) error) (err error) {
 	c.SetInterrupt(ctx.Done())
 	defer c.SetInterrupt(nil)
