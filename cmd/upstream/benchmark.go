@@ -66,8 +66,8 @@ func (c *benchmarkCmd) Run(a *app) error {
 			return err
 		}
 	}
-	defer collectRarely(store.From(c.From))()
 	return a.withDatabase(c.Customer, func(s *store.Store, t *store.Tenant) error {
+		defer collectRarely(store.From(c.From))()
 		customer, err := t.Customer(a)
 		if err != nil {
 			return err

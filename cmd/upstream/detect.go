@@ -51,8 +51,8 @@ func (c *detectCmd) Run(a *app) error {
 			return err
 		}
 	}
-	defer collectRarely(store.From(c.From))()
 	return a.withTenant(c.Customer, func(t *store.Tenant) error {
+		defer collectRarely(store.From(c.From))()
 		d := detection{detector: c.Detector, asOf: asOf, today: a.today(), from: store.From(c.From), budget: c.Budget}
 		found, err := saved(a, t, a.now, func() (finding, error) { return d.evaluate(a, t) })
 		if err != nil {

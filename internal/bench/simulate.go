@@ -73,7 +73,7 @@ func (b *qualityBench) prepare() error {
 // task simulates one customer.
 type task func(context.Context) error
 
-// tasks are all there are, customers of claims first, which take longest.
+// tasks are all there are.
 func (b *qualityBench) tasks() []task {
 	var tasks []task
 	for i := range b.nulls {

@@ -357,7 +357,11 @@ func TestWatchedGroupsAreNoChangeOfTheirPayer(t *testing.T) {
 			if e.Tier == "" {
 				t.Errorf("seed %d: %s %s is told without a tier", seed, name(e.Payer), name(e.CPTGroup))
 			}
-			if name(e.Payer) == "Payer B" && e.CPTGroup != nil && e.Tier == upstream.Watch {
+			switch {
+			case name(e.Payer) != "Payer B":
+			case e.CPTGroup == nil:
+				t.Errorf("seed %d: the whole payer is told", seed)
+			default:
 				watched++
 			}
 		}
@@ -373,8 +377,12 @@ func TestWatchedGroupsAreNoChangeOfTheirPayer(t *testing.T) {
 
 func TestHigherTier(t *testing.T) {
 	for _, c := range []struct{ a, b, want upstream.Tier }{
-		{"", "", ""}, {"", upstream.Watch, upstream.Watch}, {upstream.Watch, "", upstream.Watch},
-		{upstream.Watch, upstream.Alert, upstream.Alert}, {upstream.Alert, upstream.Watch, upstream.Alert}, {"", upstream.Alert, upstream.Alert},
+		{"", "", ""},
+		{"", upstream.Watch, upstream.Watch},
+		{upstream.Watch, "", upstream.Watch},
+		{upstream.Watch, upstream.Alert, upstream.Alert},
+		{upstream.Alert, upstream.Watch, upstream.Alert},
+		{"", upstream.Alert, upstream.Alert},
 	} {
 		if got := higher(c.a, c.b); got != c.want {
 			t.Errorf("higher(%q, %q) = %q, want %q", c.a, c.b, got, c.want)

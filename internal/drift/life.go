@@ -99,21 +99,23 @@ func absorb(known, found []upstream.DriftEvent, asOf upstream.Day) (still, rest 
 			rest = append(rest, n)
 			continue
 		}
-		heir := -1
+		// An open incident of the node itself is the heir: advance tells it again.
+		own := slices.ContainsFunc(known, func(e upstream.DriftEvent) bool { return isOpen(&e) && e.Concerns(&n) })
+		heir := false
 		for i := range known {
 			e := &known[i]
 			weaker := e.Tier == upstream.Alert && n.Tier != upstream.Alert
 			if !isOpen(e) || weaker || !below(e, &n) || !sameDays(e, &n) {
 				continue
 			}
-			if heir < 0 {
-				heir = i
+			if !own && !heir {
+				heir = true
 				raise(e, &n, asOf)
 				continue
 			}
 			resolve(e, asOf, upstream.ResolvedMerged)
 		}
-		if heir < 0 {
+		if !heir {
 			rest = append(rest, n)
 		}
 	}

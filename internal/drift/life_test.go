@@ -250,3 +250,51 @@ func TestGroupsIncidentGrowsIntoItsPayers(t *testing.T) {
 		t.Errorf("%d open of %d alerts, want the payer's alone: %+v", len(open), len(told), open)
 	}
 }
+
+// A group changes first and its payer follows: no node has two incidents at a time,
+// and while a payer's improvement is open none of its groups gets one.
+func TestGroupThatLeadsItsPayerIsNotToldTwice(t *testing.T) {
+	for _, points := range []float64{.06, -.06} {
+		raised := 0
+		for seed := range simulations(100) {
+			var before []upstream.DriftEvent
+			live(New(Data{Decisions: leadingGroup(seed, points)}, Options{}), 140, 5, func(end int, known []upstream.DriftEvent) {
+				for i := range known {
+					e := &known[i]
+					for k := range known[:i] {
+						if isOpen(e) && isOpen(&known[k]) && e.Concerns(&known[k]) {
+							t.Errorf("%+g, seed %d, day %d: #%d and #%d tell of one node", points, seed, end, known[k].ID, e.ID)
+						}
+					}
+					for k := range before {
+						whole := isOpen(&before[k]) && before[k].Level == upstream.PayerLevel && before[k].Direction == upstream.Better
+						if i >= len(before) && whole && below(e, &before[k]) {
+							t.Errorf("%+g, seed %d, day %d: #%d tells of a group of #%d", points, seed, end, e.ID, before[k].ID)
+						}
+					}
+					if i < len(before) && before[i].Level == upstream.GroupLevel && e.Level == upstream.PayerLevel && (e.Direction == upstream.Better) == (points < 0) {
+						raised++
+					}
+				}
+				before = slices.Clone(known)
+			})
+		}
+		if raised == 0 {
+			t.Errorf("%+g: no group's incident is raised to its payer: the test judges nothing", points)
+		}
+	}
+}
+
+// leadingGroup is a practice where a group changes on day 150 and the rest of its
+// payer 20 to 60 days later.
+func leadingGroup(seed uint64, points float64) *upstream.Decisions {
+	s := simulation{seed: seed, days: 300, volume: even(4, 5, 150), logit: even(4, 5, logit(.15)), icc: .01, shock: .1}
+	follows := 170 + int(seed%5)*10
+	s.change = func(p, g, day int) (float64, float64, float64) {
+		if p == 1 && (g == 0 && day >= 150 || day >= follows) {
+			return 1, 0, points
+		}
+		return 1, 0, 0
+	}
+	return s.decisions()
+}

@@ -13,9 +13,10 @@ type amountMerge struct {
 	weeks   []int32      // by period: its first week, counted from the first one wanted
 	live    []bool       // by period: there is a next cell
 
-	atoms   []upstream.Atom
-	keys    []rankedKey
-	unknown bool // a term of a key is not in the dictionary
+	atoms []upstream.Atom
+	keys  []rankedKey
+	// A term of a key is not in the dictionary, or a week not in its period.
+	unreadable bool
 	// The lines of one key, by period and in that by amount: where each period ends.
 	lines, merged []upstream.Atom
 	ends          []int
@@ -29,7 +30,7 @@ type rankedKey struct {
 }
 
 func (r *amountsReader) merge(p *payerAmounts) error {
-	m := amountMerge{r: r, live: make([]bool, len(p.blobs))}
+	m := amountMerge{r: r, live: make([]bool, len(p.blobs)), unreadable: uint(p.term) >= uint(len(r.ranks[0]))}
 	size := 0
 	for i, b := range p.blobs {
 		size += len(b)
@@ -45,7 +46,7 @@ func (r *amountsReader) merge(p *payerAmounts) error {
 			return err
 		}
 	}
-	if m.unknown {
+	if m.unreadable {
 		return errRollupFormat
 	}
 	slices.SortFunc(m.keys, func(a, b rankedKey) int { return slices.Compare(a.rank[:], b.rank[:]) })
@@ -84,6 +85,7 @@ func (m *amountMerge) take(i int) {
 	p, weeks := &m.periods[i], uint32(m.r.weeks)
 	for {
 		week := m.weeks[i] + p.key[amountWeek]
+		m.unreadable = m.unreadable || uint32(p.key[amountWeek]) >= 1<<amountWeekBits
 		if n := int32(p.sum[0]); n != 0 && uint32(week) < weeks { // not negative either
 			m.lines = append(m.lines, upstream.Atom{Cents: upstream.Money(p.key[amountCents]), Week: week, Lines: n})
 		}
@@ -148,7 +150,7 @@ func (m *amountMerge) emit(k *key) {
 	for i, t := range amountTerms {
 		id := k[t.field]
 		if uint(id) >= uint(len(m.r.ranks[i])) {
-			m.unknown = true
+			m.unreadable = true
 			return
 		}
 		ranked.terms[i], ranked.rank[i] = id, m.r.ranks[i][id]

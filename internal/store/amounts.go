@@ -32,9 +32,11 @@ func (t *Tenant) Amounts(ctx context.Context, until upstream.Day, weeks int, fro
 			r.texts[i] = texts[term.kind]
 			r.ranks[i] = ranks(r.texts[i])
 		}
-		err = r.read(t, x, from)
+		if err := cmp.Or(r.read(t, x, from), r.failed); err != nil {
+			return err
+		}
 		out.Keys = r.keys()
-		return cmp.Or(err, r.failed)
+		return nil
 	})
 	return out, err
 }

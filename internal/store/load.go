@@ -77,7 +77,7 @@ type loader struct {
 	terms      *terms
 	fileDates  map[int64]upstream.Day // by upload
 	segments   int
-	analyzeAt  int64    // how many inserted claims are enough to renew statistics
+	analyzeAt  int64      // how many inserted claims are enough to renew statistics
 	rows       []claimRow // reused, as is deltas
 	deltas     *deltas
 }

@@ -154,7 +154,7 @@ func sameFromRollupsAndClaims(r *rapid.T, tenant *Tenant) {
 			r.Fatalf("amounts of %d weeks as of %s: by definition -, read +\n%s", weeks, asOf, diff)
 		}
 	}
-	oneGroup(r, tenant, claims, asOf, fast.Denials)
+	someGroups(r, tenant, claims, asOf, fast.Denials)
 	for _, payer := range somePayers {
 		if diff := cmp.Diff(naiveDenials(claims, payer, asOf-40, asOf), spelled(fast.Denials[payer]), cmp.AllowUnexported(denial{})); diff != "" {
 			r.Fatalf("denials of %s as of %s: by definition -, read +\n%s", payer, asOf, diff)
@@ -230,19 +230,55 @@ func TestRollupThatCannotBeReadIsMended(t *testing.T) {
 	})
 }
 
-// oneGroup compares the denials of one CPT group with those of the definition.
-func oneGroup(r *rapid.T, tenant *Tenant, claims []upstream.Claim, asOf upstream.Day, all map[string]*upstream.Denials) {
+// someGroups compares the denials of some CPT groups, one of which the payer doesn't
+// have, with those of the definition.
+func someGroups(r *rapid.T, tenant *Tenant, claims []upstream.Claim, asOf upstream.Day, all map[string]*upstream.Denials) {
 	for payer, denials := range all {
+		groups := []string{"no such group"}
 		for _, group := range denials.Values[upstream.ByGroup] {
-			its, err := tenant.Denials(context.Background(), payer, []string{group}, asOf-40, asOf, FromRollups)
+			if rapid.Bool().Draw(r, group) {
+				groups = append(groups, group)
+			}
+		}
+		want := naiveDenials(claims, payer, asOf-40, asOf)
+		maps.DeleteFunc(want, func(d denial, _ int32) bool { return !slices.Contains(groups, d.values[upstream.ByGroup]) })
+		for _, from := range []From{FromRollups, FromClaims} {
+			its, err := tenant.Denials(context.Background(), payer, groups, asOf-40, asOf, from)
 			if err != nil {
 				r.Fatal(err)
 			}
-			want := naiveDenials(claims, payer, asOf-40, asOf)
-			maps.DeleteFunc(want, func(d denial, _ int32) bool { return d.values[upstream.ByGroup] != group })
 			if diff := cmp.Diff(want, spelled(its), cmp.AllowUnexported(denial{})); diff != "" {
-				r.Fatalf("denials of %s, %s: by definition -, read +\n%s", payer, group, diff)
+				r.Fatalf("denials of %s, %q, from %s: by definition -, read +\n%s", payer, groups, from, diff)
 			}
 		}
 	}
+}
+
+// An amounts rollup that no fold wrote is refused, and no reader panics.
+func TestAmountsThatAreNoneAreRefused(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *Store) {
+		tenant := customer(t, s, "A")
+		load(t, tenant, source("one", many(300)...), 300)
+		week := weekOf(20_100)
+		period := int32(week >> amountWeekBits)
+		for name, k := range map[string]key{
+			"a week outside its period": {1, period, 1, 1, 1, 1, 100, 40},
+			"a week before all":         {1, period, 1, 1, 1, 1, 100, -1},
+			"a payer not in the terms":  {900, period, 1, 1, 1, 1, 100, 3},
+			"a code not in the terms":   {1, period, 900, 1, 1, 1, 100, int32(week & 15)},
+		} {
+			err := s.write(t.Context(), tenant.id, func(x tx) error {
+				if _, err := x.exec("DELETE FROM rollup WHERE customer_id = $1 AND kind = $2 AND (part = 900 OR period = $3)", tenant.id, amountKind.id, int64(period)); err != nil {
+					return err
+				}
+				return tenant.putBlob(x, amountKind, amountKind.bucket(&k), []cell{{k, sum{1}}})
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := tenant.Amounts(t.Context(), 20_100, 52, FromRollups); upstream.ErrorCode(err) != upstream.Corrupt {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	})
 }
