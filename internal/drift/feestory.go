@@ -197,6 +197,9 @@ func (f *fees) tellMarket(stories []feeStory, run *feeRun) []feeStory {
 	}
 	market.scan = sums.scan()
 	market.lnR = market.scan.lnR
+	if run.tier(market.lnR, market.share, 1) == "" { // one large payer goes against them
+		return stories
+	}
 	return append(rest, market)
 }
 

@@ -51,7 +51,7 @@ type keyStudy struct {
 	baseline, current feeWindow
 	expected          float64 // current lines below the rate, by the baseline
 	spread            float64 // variance of their number
-	after             float64 // half-sample mode of the current lines below the rate
+	after             float64 // the amount at which the current lines below the rate pile up
 	since             int     // the first current week with lines there
 	short             int64   // cents that the lines below came short of the rate
 }
@@ -129,7 +129,7 @@ func (s *feeStudy) study(key *upstream.AmountKey, blocked uint64, below []heap) 
 			k.short += (int64(math.Round(k.rate)) - int64(a.Cents)) * w.below
 		}
 	}
-	k.after = p.mode()
+	k.after = p.nearest(p.mode()) // of two amounts the mode is their middle, which nobody paid
 	k.since = s.firstWeekAt(key, k.after, k.rate)
 	return k, below
 }
@@ -165,26 +165,29 @@ const maxCodes = 20
 
 // codes are the rates that the payer stopped paying, dearest first. A key that
 // merely has lines below its rate as before is none of them; where each key has
-// too few lines to tell, all with more than expected are.
+// too few lines to tell, all with more than expected are; and where the group by
+// itself expects them, of which its payer knows no other, all with any.
 func (s *feeStudy) codes(monday func(week int) upstream.Day) []upstream.CodeChange {
-	changed := func(surely bool) (out []upstream.CodeChange) {
-		for i := range s.keys {
-			k := &s.keys[i]
-			rise := float64(k.current.below) - k.expected
-			if rise <= 0 || surely && (k.current.below < 2 || rise < 2*math.Sqrt(k.spread)) {
-				continue
-			}
-			out = append(out, upstream.CodeChange{
-				CPT: k.key.CPT, Modifiers: k.key.Modifiers, Place: k.key.Place, Location: k.key.Location,
-				Before: cents(k.rate), After: cents(k.after), Since: monday(k.since),
-				Lines: k.current.below, Short: upstream.Money(k.short),
-			})
-		}
-		return out
+	surely := func(k *keyStudy) bool {
+		rise := float64(k.current.below) - k.expected
+		return k.current.below >= 2 && rise > 0 && rise >= 2*math.Sqrt(k.spread)
 	}
-	out := changed(true)
-	if len(out) == 0 {
-		out = changed(false)
+	more := func(k *keyStudy) bool { return float64(k.current.below) > k.expected }
+	anyBelow := func(k *keyStudy) bool { return k.current.below > 0 }
+	var out []upstream.CodeChange
+	for _, changed := range []func(*keyStudy) bool{surely, more, anyBelow} {
+		for i := range s.keys {
+			if k := &s.keys[i]; changed(k) {
+				out = append(out, upstream.CodeChange{
+					CPT: k.key.CPT, Modifiers: k.key.Modifiers, Place: k.key.Place, Location: k.key.Location,
+					Before: cents(k.rate), After: cents(k.after), Since: monday(k.since),
+					Lines: k.current.below, Short: upstream.Money(k.short),
+				})
+			}
+		}
+		if len(out) > 0 {
+			break
+		}
 	}
 	slices.SortStableFunc(out, func(a, b upstream.CodeChange) int { return cmp.Compare(b.Short, a.Short) })
 	return out[:min(len(out), maxCodes)]

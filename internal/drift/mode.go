@@ -1,6 +1,9 @@
 package drift
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
 
 // halfSampleMode is the half-sample mode of values (Bickel, Frühwirth, "On a fast,
 // robust estimator of the mode", 2006): of the sorted values keep the narrowest
@@ -57,6 +60,16 @@ func (p pile) mode() float64 {
 		p, n = p[first:], half
 	}
 	return p.modeOfFew(n)
+}
+
+// nearest is the value of the pile next to another, the lower of two; 0 of none.
+func (p pile) nearest(to float64) (value float64) {
+	for i := range p {
+		if d := math.Abs(p[i].value - to); i == 0 || d < math.Abs(value-to) {
+			value = p[i].value
+		}
+	}
+	return value
 }
 
 // narrowest is the first heap of the narrowest half of the first n values.
