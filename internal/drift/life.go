@@ -91,33 +91,34 @@ func openKnown(known []upstream.DriftEvent, is func(*upstream.DriftEvent) bool) 
 }
 
 // absorb joins what a run found at a payer, or at all payers, to the open
-// incidents below it that tell of the same days: the oldest takes the higher
-// level and lives on, the others end as merged into it.
+// incidents below it that tell of the same days, and to that of the node itself.
+// One lives on at the higher level, the others end as merged into it: the oldest
+// alert, which has been told already, or the oldest where there is none.
 func absorb(known, found []upstream.DriftEvent, asOf upstream.Day) (still, rest []upstream.DriftEvent) {
 	for _, n := range found {
-		if n.Level == upstream.GroupLevel {
-			rest = append(rest, n)
-			continue
-		}
-		// An open incident of the node itself is the heir: advance tells it again.
-		own := slices.ContainsFunc(known, func(e upstream.DriftEvent) bool { return isOpen(&e) && e.Concerns(&n) })
-		heir := false
+		heir, merged := -1, []int{}
 		for i := range known {
 			e := &known[i]
 			weaker := e.Tier == upstream.Alert && n.Tier != upstream.Alert
-			if !isOpen(e) || weaker || !below(e, &n) || !sameDays(e, &n) {
+			under := n.Level != upstream.GroupLevel && !weaker && below(e, &n) && sameDays(e, &n)
+			if !isOpen(e) || !under && !e.Concerns(&n) {
 				continue
 			}
-			if !own && !heir {
-				heir = true
-				raise(e, &n, asOf)
-				continue
+			if heir < 0 || e.Tier == upstream.Alert && known[heir].Tier != upstream.Alert {
+				heir = i
 			}
-			resolve(e, asOf, upstream.ResolvedMerged)
+			merged = append(merged, i)
 		}
-		if !heir {
-			rest = append(rest, n)
+		for _, i := range merged {
+			if i != heir {
+				resolve(&known[i], asOf, upstream.ResolvedMerged)
+			}
 		}
+		if heir >= 0 && !known[heir].Concerns(&n) {
+			raise(&known[heir], &n, asOf)
+			continue
+		}
+		rest = append(rest, n) // to be told as new, or by advance as what it is
 	}
 	return known, rest
 }
