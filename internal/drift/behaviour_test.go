@@ -1,8 +1,10 @@
 package drift
 
 import (
+	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"upstream"
@@ -271,8 +273,12 @@ func TestColdStartFindsALargeStepWithinFourWeeksOfHistory(t *testing.T) {
 	d := s.decisions()
 	det := New(Data{Decisions: d}, Options{})
 	for _, end := range []int{1, firstAlarmDays - 1} {
-		if r := det.At(det.days[end-1], nil); r.Summary.NodesConsidered != 0 {
+		r := det.At(det.days[end-1], nil)
+		if r.Summary.NodesConsidered != 0 {
 			t.Errorf("%d nodes considered after %d days", r.Summary.NodesConsidered, end)
+		}
+		if want := fmt.Sprintf("takes 20 business days of decisions, and there are %d.", end); len(r.Summary.Notes) != 1 || !strings.HasSuffix(r.Summary.Notes[0], want) {
+			t.Errorf("notes %q after %d days", r.Summary.Notes, end)
 		}
 	}
 	if r := det.At(det.days[firstAlarmDays-1], nil); r.Summary.NodesConsidered == 0 {

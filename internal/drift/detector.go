@@ -11,6 +11,7 @@
 package drift
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"sync"
@@ -178,6 +179,7 @@ func (d *Detector) At(asOf upstream.Day, known []upstream.DriftEvent) Result {
 	}
 	r.Summary.FirstDay, r.Summary.LastDay = d.opens(frameAt(end).start), d.days[end-1]
 	if end < firstAlarmDays {
+		r.Summary.Notes = []string{fmt.Sprintf("Nothing is compared yet: that takes %d business days of decisions, and there are %d.", firstAlarmDays, end)}
 		return r
 	}
 	h := history{known: slices.DeleteFunc(slices.Clone(known), func(e upstream.DriftEvent) bool { return e.KnownAt > asOf })}
