@@ -170,7 +170,8 @@ func (d *incidents) run(ctx context.Context, asOf upstream.Day, v view) ([]upstr
 		if e.Signal != upstream.DenialRate || e.Payer == nil {
 			continue
 		}
-		denials, err := v.denials(ctx, *e.Payer, min(e.BaselineFirst, e.CurrentFirst-365), e.CurrentLast)
+		_, first, last := drift.DenialsToExplain(e)
+		denials, err := v.denials(ctx, *e.Payer, first, last)
 		if err != nil {
 			return nil, err
 		}

@@ -77,6 +77,26 @@ func Explain(e *upstream.DriftEvent, d *upstream.Denials) {
 	e.Spread = strings.Join(spread, "; ")
 }
 
+// DenialsToExplain tells which denials of a payer Explain looks at for some of its
+// events: those on the days from first through last, of some CPT groups, or of all
+// where it names none.
+func DenialsToExplain(events ...*upstream.DriftEvent) (groups []string, first, last upstream.Day) {
+	first = math.MaxInt32
+	whole := false
+	for _, e := range events {
+		first, last = min(first, e.BaselineFirst, e.CurrentFirst-monthsSeen), max(last, e.CurrentLast)
+		if e.CPTGroup == nil {
+			whole = true
+			continue
+		}
+		groups = append(groups, *e.CPTGroup)
+	}
+	if whole {
+		groups = nil
+	}
+	return groups, first, last
+}
+
 // attribution are the denials of an event before and since its change.
 type attribution struct {
 	values       *[upstream.Dimensions][]string

@@ -96,7 +96,7 @@ func openKnown(known []upstream.DriftEvent, is func(*upstream.DriftEvent) bool) 
 // alert, which has been told already, or the oldest where there is none.
 func absorb(known, found []upstream.DriftEvent, asOf upstream.Day) (still, rest []upstream.DriftEvent) {
 	for _, n := range found {
-		heir, merged := -1, []int{}
+		heir, joined := -1, []int{}
 		for i := range known {
 			e := &known[i]
 			weaker := e.Tier == upstream.Alert && n.Tier != upstream.Alert
@@ -107,9 +107,9 @@ func absorb(known, found []upstream.DriftEvent, asOf upstream.Day) (still, rest 
 			if heir < 0 || e.Tier == upstream.Alert && known[heir].Tier != upstream.Alert {
 				heir = i
 			}
-			merged = append(merged, i)
+			joined = append(joined, i)
 		}
-		for _, i := range merged {
+		for _, i := range joined {
 			if i != heir {
 				resolve(&known[i], asOf, upstream.ResolvedMerged)
 			}

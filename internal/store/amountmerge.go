@@ -54,7 +54,7 @@ func (r *amountsReader) merge(p *payerAmounts) error {
 	return nil
 }
 
-// amountKeyFields is the first field that is not part of the key of a price; the
+// amountKeyFields is the first field after those that lines are told apart by; the
 // payer and the period come before amountCode.
 const amountKeyFields = amountCents
 

@@ -24,7 +24,11 @@ func (t *Tenant) Amounts(ctx context.Context, until upstream.Day, weeks int, fro
 	out := &upstream.Amounts{First: mondayOf(first), Weeks: weeks}
 	err := t.s.read(ctx, func(x tx) error {
 		r := amountsReader{first: first, weeks: int32(weeks), turn: make(chan struct{}, runtime.GOMAXPROCS(0))}
-		texts, err := readTexts(x, t.id, amountTerms[0].kind, amountTerms[1].kind, amountTerms[2].kind, amountTerms[3].kind, amountTerms[4].kind)
+		var of []termKind
+		for _, term := range amountTerms {
+			of = append(of, term.kind)
+		}
+		texts, err := readTexts(x, t.id, of...)
 		if err != nil {
 			return err
 		}
