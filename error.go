@@ -12,7 +12,9 @@ type Code string
 // The codes. Anything without one is Internal.
 const (
 	Invalid     Code = "invalid"     // what was asked can't be done as asked; ask differently
-	NotFound    Code = "not_found"   // no such customer, file, claim
+	NotFound    Code = "not_found"   // no such customer, file, claim; or another customer's
+	SignedOut   Code = "signed_out"  // nobody knows who asks: no, wrong or expired credentials
+	Forbidden   Code = "forbidden"   // known, but not allowed to
 	Conflict    Code = "conflict"    // it exists already, or somebody else is at it
 	Unavailable Code = "unavailable" // a database or disk that may come back
 	Corrupt     Code = "corrupt"     // stored data fails its own checks

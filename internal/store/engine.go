@@ -7,6 +7,9 @@ import "context"
 type engine interface {
 	// read runs f on one consistent snapshot.
 	read(ctx context.Context, f func(tx) error) error
+	// peek runs one query without a transaction around it, which is the fastest way
+	// to read a row.
+	peek(ctx context.Context, sql string, args []any, each func(row) error) error
 	// write runs f in one durable transaction. Writers of one customer take
 	// turns; customer 0 is for what belongs to none.
 	write(ctx context.Context, customer int64, f func(tx) error) error

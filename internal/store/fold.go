@@ -14,7 +14,7 @@ const (
 func (t *Tenant) Fold(ctx context.Context) error {
 	for {
 		more := false
-		err := t.s.write(ctx, t.id, func(x tx) error {
+		err := t.s.writeQuietly(ctx, t.id, func(x tx) error {
 			for _, k := range kinds {
 				n, err := t.foldKind(x, k)
 				if err != nil {

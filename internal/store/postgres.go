@@ -60,6 +60,23 @@ func (e *postgresEngine) read(ctx context.Context, f func(tx) error) error {
 	return e.in(ctx, options, "", 0, f)
 }
 
+func (e *postgresEngine) peek(ctx context.Context, sql string, args []any, each func(row) error) error {
+	rows, err := e.pool.Query(ctx, sql, args...)
+	if err == nil {
+		defer rows.Close()
+		for err == nil && rows.Next() {
+			err = each(postgresRow(rows.RawValues()))
+		}
+		if err == nil {
+			err = rows.Err()
+		}
+	}
+	if err != nil && ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return postgresError(err)
+}
+
 func (e *postgresEngine) write(ctx context.Context, customer int64, f func(tx) error) error {
 	return e.in(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, "SELECT pg_advisory_xact_lock($1)", customer, f)
 }

@@ -110,6 +110,18 @@ func (e *sqliteEngine) read(ctx context.Context, f func(tx) error) error {
 	return e.in(ctx, c, "BEGIN", f)
 }
 
+func (e *sqliteEngine) peek(ctx context.Context, sql string, args []any, each func(row) error) error {
+	c, err := e.readers.Take(ctx)
+	if err != nil {
+		return sqliteError(e.path, err)
+	}
+	defer e.readers.Put(c)
+	if err := (&sqliteTx{c}).query(sql, args, each); err != nil {
+		return e.explain(ctx, err)
+	}
+	return nil
+}
+
 func (e *sqliteEngine) write(ctx context.Context, _ int64, f func(tx) error) error {
 	select {
 	case <-e.turn:

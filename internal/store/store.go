@@ -77,8 +77,40 @@ func (s *Store) read(ctx context.Context, f func(tx) error) error {
 	return s.db.read(ctx, func(t tx) error { return f(counted{t, &s.queries}) })
 }
 
+// write runs f in one durable transaction and advances the revision of what it
+// belongs to: the customer's, or that of access for customer 0.
 func (s *Store) write(ctx context.Context, customer int64, f func(tx) error) error {
+	return s.writeQuietly(ctx, customer, func(t tx) error {
+		if err := f(t); err != nil {
+			return err
+		}
+		if customer == 0 {
+			_, err := t.exec("UPDATE access SET revision = revision + 1 WHERE id = 1")
+			return err
+		}
+		_, err := t.exec("UPDATE customer SET revision = revision + 1 WHERE id = $1", customer)
+		return err
+	})
+}
+
+// writeQuietly is write for changes that no answer shows.
+func (s *Store) writeQuietly(ctx context.Context, customer int64, f func(tx) error) error {
 	return s.db.write(ctx, customer, func(t tx) error { return f(counted{t, &s.queries}) })
+}
+
+// Revisions are what answers are keyed by: one that was made at the same
+// revisions is not stale. Data belongs to a customer, Access to users and keys.
+type Revisions struct{ Access, Data int64 }
+
+// Revisions reads the revisions in one statement; Data is zero for a customer
+// that doesn't exist.
+func (s *Store) Revisions(ctx context.Context, customer int64) (r Revisions, err error) {
+	s.queries.Add(1)
+	err = s.db.peek(ctx, "SELECT a.revision, COALESCE(c.revision, 0) FROM access a LEFT JOIN customer c ON c.id = $1 WHERE a.id = 1", []any{customer}, func(row row) error {
+		r = Revisions{row.int(0), row.int(1)}
+		return nil
+	})
+	return r, err
 }
 
 // counted counts the statements of a transaction.
