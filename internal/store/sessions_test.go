@@ -279,7 +279,7 @@ func TestServersAgreeOnTheFirstSigningKey(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		if slices.Compact(ids); len(slices.Compact(ids)) != 1 {
+		if len(slices.Compact(ids)) != 1 {
 			t.Errorf("servers sign with %v", ids)
 		}
 	})

@@ -52,8 +52,8 @@ CREATE TABLE session (
 	agent       TEXT   NOT NULL
 );
 
-CREATE INDEX session_user ON session (user_id, id);
-CREATE UNIQUE INDEX session_secret ON session (secret_hash) WHERE secret_hash <> '';
+CREATE INDEX session_of_user ON session (user_id, id);
+CREATE UNIQUE INDEX session_by_secret ON session (secret_hash) WHERE secret_hash <> '';
 
 CREATE TABLE signing_key (
 	id         TEXT   PRIMARY KEY,
