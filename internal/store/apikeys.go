@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"upstream"
@@ -48,7 +49,7 @@ func (s *Store) CreateAPIKey(ctx context.Context, k upstream.APIKey, hash string
 }
 
 func checkAPIKey(k *upstream.APIKey, hash string) error {
-	if n := utf8.RuneCountInString(k.Name); n < 1 || n > 100 || !isText(k.Name) {
+	if n := utf8.RuneCountInString(k.Name); n < 1 || n > 100 || !isText(k.Name) || strings.ContainsFunc(k.Name, unicode.IsControl) {
 		return upstream.Errorf(upstream.Invalid, "an API key needs a name of 1 to 100 characters")
 	}
 	if _, err := upstream.ParseRole(string(k.Role)); err != nil {

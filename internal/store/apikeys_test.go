@@ -114,6 +114,7 @@ func TestAnAPIKeyIsRefusedThatCouldNotBe(t *testing.T) {
 			{"no name", upstream.Invalid, func(k *upstream.APIKey) { k.Name = "  " }},
 			{"long name", upstream.Invalid, func(k *upstream.APIKey) { k.Name = strings.Repeat("é", 101) }},
 			{"NUL", upstream.Invalid, func(k *upstream.APIKey) { k.Name = "a\x00b" }},
+			{"line end", upstream.Invalid, func(k *upstream.APIKey) { k.Name = "a\nb" }},
 			{"no role", upstream.Invalid, func(k *upstream.APIKey) { k.Role = "" }},
 			{"expired", upstream.Invalid, func(k *upstream.APIKey) { k.ExpiresAt = &now }},
 			{"a scope with a space", upstream.Invalid, func(k *upstream.APIKey) { k.Scopes = []string{"claims", "a b"} }},

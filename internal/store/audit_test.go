@@ -206,6 +206,28 @@ func TestAChangeAndItsAuditEntryCommitTogether(t *testing.T) {
 	})
 }
 
+func TestALoadOfManyTransactionsIsAuditedOnce(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *Store) {
+		a := customer(t, s, "A")
+		ctx := WithAudit(t.Context(), entry(a.id, "user:ann", "uploads.create", ""))
+		u, err := a.Load(ctx, source("one", many(50)...), LoadOptions{BatchRows: 5, Now: now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := audit(t, s, a.id, AuditFilter{}, upstream.Page{}); len(got) != 1 || got[0].Target != fmt.Sprint(u.ID) {
+			t.Errorf("%+v", got)
+		}
+		run := upstream.ReportRun{Detector: "d", AsOf: 20_000, StartedAt: now, FinishedAt: now}
+		if err := a.SaveRun(WithAudit(t.Context(), entry(a.id, "user:ann", "reports.trigger", "")), &run, nil, 0); err != nil {
+			t.Fatal(err)
+		}
+		if got := audit(t, s, a.id, AuditFilter{Action: "reports.trigger"}, upstream.Page{}); len(got) != 1 || got[0].Target != fmt.Sprint(run.ID) {
+			t.Errorf("%+v", got)
+		}
+		whole(t, s, a.id, 2)
+	})
+}
+
 func TestAnEntryThatCantBeStoredUndoesItsChange(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *Store) {
 		a := customer(t, s, "A")
