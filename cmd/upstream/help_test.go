@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,7 +13,8 @@ import (
 // commands are all there are, as they are typed.
 var commands = []string{
 	"", "demo", "ingest", "detect-drift",
-	"event", "event list", "event show", "event claims", "event acknowledge", "event resolve", "event noise", "event reopen", "trend", "customer", "customer create", "customer list", "rollup", "rollup verify", "rollup rebuild",
+	"event", "event list", "event show", "event claims", "event acknowledge", "event resolve", "event noise", "event reopen", "trend", "customer", "customer create", "customer list",
+	"user", "user create", "user passwd", "user list", "user disable", "user enable", "apikey", "apikey create", "apikey list", "apikey revoke", "audit", "audit verify", "audit list", "rollup", "rollup verify", "rollup rebuild",
 	"migrate", "generate-synthetic-data", "benchmark-drift", "version",
 }
 
@@ -49,7 +51,7 @@ func TestHelpNamesEveryCommandAndGivesAnExampleOfEach(t *testing.T) {
 	top := w.must("--help")
 	for _, command := range commands {
 		help := w.must(append(strings.Fields(command), "--help")...)
-		if group := command == "" || command == "customer" || command == "event" || command == "rollup"; group {
+		if group := command == "" || command == "customer" || slices.Contains([]string{"event", "user", "apikey", "audit", "rollup"}, command); group {
 			contains(t, help, "Commands:")
 			continue
 		}
