@@ -160,7 +160,7 @@ func (s *Store) CreateCustomer(ctx context.Context, name string, now time.Time) 
 		if c.ID, err = one(t, "SELECT COALESCE(MAX(id), 0) + 1 FROM customer"); err != nil {
 			return err
 		}
-		_, err = t.exec("INSERT INTO customer (id, name, created_at, rollup_format) VALUES ($1, $2, $3, $4)", c.ID, name, c.CreatedAt.UnixMicro(), rollupFormat)
+		_, err = t.exec("INSERT INTO customer (id, name, created_at, rollup_format, revision) VALUES ($1, $2, $3, $4, 1)", c.ID, name, c.CreatedAt.UnixMicro(), rollupFormat)
 		return err
 	})
 	return c, err
