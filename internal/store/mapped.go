@@ -18,10 +18,15 @@ import (
 // with: an open incident of a payer that was merged into another is left as it is,
 // and its claims are found under the new name only.
 func (t *Tenant) ApplyMappings(ctx context.Context) (changed int64, err error) {
+	return t.applyMappings(ctx, DefaultBatchRows)
+}
+
+// applyMappings renames batch claims in a transaction.
+func (t *Tenant) applyMappings(ctx context.Context, batch int) (changed int64, err error) {
 	changed, err = t.regroup(ctx)
 	for err == nil {
 		var n int64
-		if n, err = t.renamePayers(ctx); n == 0 {
+		if n, err = t.renamePayers(ctx, batch); n == 0 {
 			break
 		}
 		changed += n
@@ -31,17 +36,16 @@ func (t *Tenant) ApplyMappings(ctx context.Context) (changed int64, err error) {
 
 // renamePayers goes through the claims once and gives their payers the names that
 // they have by the mappings.
-func (t *Tenant) renamePayers(ctx context.Context) (changed int64, err error) {
+func (t *Tenant) renamePayers(ctx context.Context, batch int) (changed int64, err error) {
 	claims, err := t.claimsByPayer(ctx)
 	for after := int64(0); err == nil; {
-		var batch []int64
-		if batch, err = t.nextMisnamed(ctx, claims, after); err != nil || len(batch) == 0 {
+		var ids []int64
+		if ids, err = t.nextMisnamed(ctx, claims, after, batch); err != nil || len(ids) == 0 {
 			break
 		}
-		after = batch[len(batch)-1]
-		n, failed := t.rename(ctx, batch)
-		changed += n
-		if err = failed; err == nil {
+		var n int64
+		if n, err = t.rename(ctx, ids); err == nil {
+			changed, after = changed+n, ids[len(ids)-1]
 			err = t.foldIfMany(ctx)
 		}
 	}
@@ -82,14 +86,14 @@ func (t *Tenant) renamed(x tx, l *terms) (map[int64]string, error) {
 }
 
 // nextMisnamed returns the stored ids of the next claims to rename after one, of
-// the payers that have claims. It reads without holding up any writer.
-func (t *Tenant) nextMisnamed(ctx context.Context, claims map[int64]int64, after int64) (ids []int64, err error) {
+// the payers that have claims, up to a limit. It reads without holding up any writer.
+func (t *Tenant) nextMisnamed(ctx context.Context, claims map[int64]int64, after int64, limit int) (ids []int64, err error) {
 	err = t.s.read(ctx, func(x tx) error {
 		payers, err := t.renamed(x, newTerms(t.id))
 		if err != nil {
 			return err
 		}
-		args := []any{t.id, max(after, storedID(t.id, 0)), DefaultBatchRows}
+		args := []any{t.id, max(after, storedID(t.id, 0)), limit}
 		for id := range payers {
 			if claims[id] != 0 {
 				args = append(args, id)

@@ -216,6 +216,8 @@ func TestDatabaseOfAnEarlierVersionIsBroughtUpToDate(t *testing.T) {
 			back := dialect(`DROP TABLE payer_mapping;
 				DROP TABLE cpt_mapping;
 				DROP TABLE cpt_group_in_force;
+				DROP TABLE access;
+				ALTER TABLE customer DROP COLUMN revision;
 				DROP TABLE drift_event_history;
 				DROP TABLE drift_event_told;
 				CREATE INDEX drift_event_story ON drift_event (customer_id, detector);
