@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,7 +13,9 @@ import (
 // commands are all there are, as they are typed.
 var commands = []string{
 	"", "demo", "ingest", "detect-drift",
-	"event", "event list", "event show", "event claims", "event acknowledge", "event resolve", "event noise", "event reopen", "trend", "customer", "customer create", "customer list", "rollup", "rollup verify", "rollup rebuild",
+	"event", "event list", "event show", "event claims", "event acknowledge", "event resolve", "event noise", "event reopen", "trend", "customer", "customer create", "customer list",
+	"mapping", "mapping payer", "mapping payer list", "mapping payer set", "mapping payer remove", "mapping cpt", "mapping cpt list", "mapping cpt set", "mapping cpt remove", "mapping unmatched", "mapping apply",
+	"rollup", "rollup verify", "rollup rebuild",
 	"migrate", "generate-synthetic-data", "benchmark-drift", "version",
 }
 
@@ -49,7 +52,7 @@ func TestHelpNamesEveryCommandAndGivesAnExampleOfEach(t *testing.T) {
 	top := w.must("--help")
 	for _, command := range commands {
 		help := w.must(append(strings.Fields(command), "--help")...)
-		if group := command == "" || command == "customer" || command == "event" || command == "rollup"; group {
+		if slices.Contains([]string{"", "customer", "event", "mapping", "mapping payer", "mapping cpt", "rollup"}, command) {
 			contains(t, help, "Commands:")
 			continue
 		}

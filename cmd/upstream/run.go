@@ -49,6 +49,7 @@ type cli struct {
 	Event     eventCmd     `cmd:"" help:"List drift events, show their evidence, and judge them."`
 	Trend     trendCmd     `cmd:"" help:"Denial rates by week of submission, without the bias of weeks too young."`
 	Customer  customerCmd  `cmd:"" help:"Make and list customers."`
+	Mapping   mappingCmd   `cmd:"" help:"Say which payers and procedure groups the customer's files mean."`
 	Rollup    rollupCmd    `cmd:"" help:"Check the rollups against the claims, or make them again."`
 	Migrate   migrateCmd   `cmd:"" help:"Bring the database's schema up to date; every other command does so too."`
 	Generate  generateCmd  `cmd:"" name:"generate-synthetic-data" aliases:"generate_synthetic_data" help:"Make synthetic claims with planted drifts, into the database or a file."`
