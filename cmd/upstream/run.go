@@ -53,6 +53,7 @@ type cli struct {
 	User      userCmd      `cmd:"" help:"Make and manage the users who sign in."`
 	APIKey    apikeyCmd    `cmd:"" name:"apikey" help:"Make, list and revoke the keys of programs."`
 	Audit     auditCmd     `cmd:"" help:"List the audit log, and check that it is whole."`
+	Mapping   mappingCmd   `cmd:"" help:"Say which payers and procedure groups the customer's files mean."`
 	Rollup    rollupCmd    `cmd:"" help:"Check the rollups against the claims, or make them again."`
 	Migrate   migrateCmd   `cmd:"" help:"Bring the database's schema up to date; every other command does so too."`
 	Generate  generateCmd  `cmd:"" name:"generate-synthetic-data" aliases:"generate_synthetic_data" help:"Make synthetic claims with planted drifts, into the database or a file."`

@@ -23,6 +23,13 @@ func (t *Tenant) Amounts(ctx context.Context, until upstream.Day, weeks int, fro
 	first := weekOf(int64(until)+1) - int64(weeks)
 	out := &upstream.Amounts{First: mondayOf(first), Weeks: weeks}
 	err := t.s.read(ctx, func(x tx) error {
+		own, err := groupsInForce(x, t.id)
+		if err != nil {
+			return err
+		}
+		if len(own) > 0 {
+			out.Groups = own
+		}
 		r := amountsReader{first: first, weeks: int32(weeks), turn: make(chan struct{}, runtime.GOMAXPROCS(0))}
 		var of []termKind
 		for _, term := range amountTerms {

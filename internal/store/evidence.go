@@ -188,9 +188,7 @@ func (s *claimScan) page(x tx, limit int) ([]upstream.Claim, error) {
 		key, order = " AND (first_decided_date, id) < ("+placeholders(len(args), 1)+", "+at+")", "first_decided_date DESC, id DESC"
 	} else {
 		args = append(args, storedID(s.tenant.id, 0))
-		if s.tenant.s.Engine() == "sqlite" {
-			from = "claim NOT INDEXED" // or it sorts all claims of the customer for every page
-		}
+		from = s.tenant.claimsByID()
 	}
 	var rows []claimRow
 	found := "(SELECT " + claimColumns + " FROM " + from + " WHERE " + s.where + key + " ORDER BY " + order + " LIMIT " + placeholders(len(s.args)+2, 1) + ")"
@@ -209,6 +207,14 @@ func (s *claimScan) page(x tx, limit int) ([]upstream.Claim, error) {
 		}
 	}
 	return claims, err
+}
+
+// claimsByID is the table of claims for queries that walk it in the order of ids.
+func (t *Tenant) claimsByID() string {
+	if t.s.Engine() == "sqlite" {
+		return "claim NOT INDEXED" // or it sorts all claims of the customer for every page
+	}
+	return "claim"
 }
 
 // codesOf returns the codes of a CPT group, sorted.

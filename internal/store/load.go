@@ -48,7 +48,8 @@ type batch struct {
 // Load applies a source to the customer's claims exactly once. Each batch
 // commits with a checkpoint, so that a load that was cut off goes on where it
 // was, by loading the same bytes again; a source that is done already is not
-// read. The returned upload holds what is committed, also beside an error, and
+// read. Payers are named by the customer's mappings and then by upstream.PayerName,
+// codes grouped by the customer's own groups. The returned upload holds what is committed, also beside an error, and
 // counts a claim that stays as it was as unchanged.
 func (t *Tenant) Load(ctx context.Context, src Source, o LoadOptions) (upstream.Upload, error) {
 	if o.BatchRows <= 0 {
@@ -61,7 +62,10 @@ func (t *Tenant) Load(ctx context.Context, src Source, o LoadOptions) (upstream.
 	if l.upload.Status == upstream.UploadSuccess {
 		return l.upload, nil
 	}
-	err := l.run(ctx)
+	_, err := t.regroup(ctx)
+	if err == nil {
+		err = l.run(ctx)
+	}
 	if finish := l.finish(err); err == nil {
 		err = finish
 	}
@@ -231,6 +235,7 @@ func (l *loader) apply(ctx context.Context, b batch) error {
 			return upstream.Errorf(upstream.Conflict, "another process is loading the same file; wait until it has finished")
 		}
 		l.deltas.reset()
+		l.terms.forgetGroups()
 		w := &writer{t: t, tenant: l.t, terms: l.terms, rows: l.rows, deltas: l.deltas, fileDate: l.fileDate}
 		if err := w.put(b.claims, &tally); err != nil {
 			return err

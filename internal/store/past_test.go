@@ -213,7 +213,12 @@ func TestDatabaseOfAnEarlierVersionIsBroughtUpToDate(t *testing.T) {
 			s := open(t, url)
 			tenant := customer(t, s, "A")
 			load(t, tenant, source("one", append(many(300), correctedClaims()...)...), 100)
-			back := dialect(`DROP TABLE drift_event_history;
+			back := dialect(`DROP TABLE payer_mapping;
+				DROP TABLE cpt_mapping;
+				DROP TABLE cpt_group_in_force;
+				DROP TABLE access;
+				ALTER TABLE customer DROP COLUMN revision;
+				DROP TABLE drift_event_history;
 				DROP TABLE drift_event_told;
 				CREATE INDEX drift_event_story ON drift_event (customer_id, detector);
 				DROP TABLE claim_past;

@@ -35,6 +35,7 @@ type terms struct {
 	values   [termKinds]map[int64]string
 	derived  [termKinds]map[int64]int64 // what follows from a term, by derivedKinds
 	complete bool                       // loadDerived has been called: what is not here is nowhere
+	groups   upstream.CPTGroups         // the customer's own that are in force; nil before they are read
 }
 
 // derivedKinds are the kinds whose terms follow from the terms of another kind.
@@ -45,6 +46,30 @@ var derivedKinds = [...]struct {
 	{kindCode, kindGroup, upstream.CPTGroup},
 	{kindCARC, kindLeadingCARC, leadingCode},
 	{kindRARC, kindLeadingRARC, leadingCode},
+}
+
+// derive returns the text that follows from a term's.
+func (l *terms) derive(which int, text string) string {
+	d := &derivedKinds[which]
+	if own, ok := l.groups[text]; ok && d.kind == kindGroup {
+		return own
+	}
+	return d.value(text)
+}
+
+// readGroups reads the customer's own groups, unless they are known.
+func (l *terms) readGroups(t tx) (err error) {
+	if l.groups == nil {
+		l.groups, err = groupsInForce(t, l.customer)
+	}
+	return err
+}
+
+// forgetGroups is for who keeps the cache from one transaction to the next: in
+// between the customer's claims may have been regrouped.
+func (l *terms) forgetGroups() {
+	l.groups = nil
+	clear(l.derived[kindGroup])
 }
 
 // leadingCode is the first of a list of codes, without its group code.
@@ -178,7 +203,10 @@ func (l *terms) follows(t tx, which int, from int64) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	id, err := l.id(t, d.kind, d.value(text))
+	if err := l.readGroups(t); err != nil {
+		return 0, err
+	}
+	id, err := l.id(t, d.kind, l.derive(which, text))
 	if err == nil {
 		l.derived[d.kind][from] = id
 	}
@@ -208,10 +236,13 @@ func (l *terms) loadDerived(t tx) error {
 	if err := l.loadAll(t, all...); err != nil {
 		return err
 	}
-	for _, d := range derivedKinds {
+	if err := l.readGroups(t); err != nil {
+		return err
+	}
+	for which, d := range derivedKinds {
 		for id, text := range l.values[d.of] {
 			// Leading codes are made for denials alone.
-			if follows, ok := l.ids[d.kind][d.value(text)]; ok {
+			if follows, ok := l.ids[d.kind][l.derive(which, text)]; ok {
 				l.derived[d.kind][id] = follows
 			}
 		}
@@ -222,12 +253,15 @@ func (l *terms) loadDerived(t tx) error {
 
 // makeDerived makes what follows from every term by now.
 func (l *terms) makeDerived(t tx) error {
-	for _, d := range derivedKinds {
+	if err := l.readGroups(t); err != nil {
+		return err
+	}
+	for which, d := range derivedKinds {
 		if err := l.loadAll(t, d.of); err != nil {
 			return err
 		}
 		for _, text := range slices.Sorted(maps.Values(l.values[d.of])) {
-			if _, err := l.id(t, d.kind, d.value(text)); err != nil {
+			if _, err := l.id(t, d.kind, l.derive(which, text)); err != nil {
 				return err
 			}
 		}
