@@ -135,11 +135,11 @@ func allEvents(a *app, t *store.Tenant, f store.EventFilter) (events []upstream.
 	page := upstream.Page{Size: upstream.MaxPageSize}
 	for {
 		some, err := t.Events(a, f, page)
-		if err != nil || len(some) == 0 {
+		events = append(events, some.Items...)
+		if err != nil || some.Next.IsZero() {
 			return events, err
 		}
-		events = append(events, some...)
-		page.After = some[len(some)-1].ID
+		page.After = some.Next
 	}
 }
 
