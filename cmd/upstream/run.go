@@ -199,3 +199,15 @@ func (a *app) create(path string) (io.WriteCloser, error) {
 type nopCloser struct{ io.Writer }
 
 func (nopCloser) Close() error { return nil }
+
+// everyPage reads all pages of a list.
+func everyPage[T any](list func(upstream.Page) (upstream.List[T], error)) ([]T, error) {
+	all := []T{}
+	for page := (upstream.Page{Size: upstream.MaxPageSize}); ; {
+		some, err := list(page)
+		all = append(all, some.Items...)
+		if page.After = some.Next; err != nil || page.After.IsZero() {
+			return all, err
+		}
+	}
+}

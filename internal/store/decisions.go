@@ -44,7 +44,11 @@ func (t *Tenant) Decisions(ctx context.Context, until upstream.Day, from From) (
 		if err := t.cells(x, seriesKind, blobs, from, b.add); err != nil {
 			return err
 		}
-		out, err = b.build(x, newTerms(t.id))
+		l, err := t.terms(x)
+		if err != nil {
+			return err
+		}
+		out, err = b.build(x, l)
 		return err
 	})
 	return out, err

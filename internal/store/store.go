@@ -17,8 +17,9 @@ import (
 
 // Store is an open database, safe for use by many goroutines.
 type Store struct {
-	db      engine
-	queries atomic.Int64
+	db           engine
+	queries      atomic.Int64
+	dictionaries dictionaries
 }
 
 // Open opens the database of a URL, makes it if it is a file that does not exist

@@ -37,8 +37,11 @@ func (t *Tenant) Waits(ctx context.Context, until upstream.Day, from From) (*ups
 		if err := t.cells(x, aftermathKind, starts, from, b.addAftermath); err != nil {
 			return err
 		}
-		var err error
-		out, err = b.build(x, newTerms(t.id))
+		l, err := t.terms(x)
+		if err != nil {
+			return err
+		}
+		out, err = b.build(x, l)
 		return err
 	})
 	return out, err

@@ -50,7 +50,10 @@ func (t *Tenant) SubmittedWindows(ctx context.Context, baselineFirst, currentFir
 		if err := t.cells(x, dayKind, periods(int64(baselineFirst), int64(asOf)), from, add); err != nil {
 			return err
 		}
-		l := newTerms(t.id)
+		l, err := t.terms(x)
+		if err != nil {
+			return err
+		}
 		for n, w := range counts {
 			var err error
 			if w.Payer, err = l.value(x, kindPayer, int64(n.payer)); err != nil {
