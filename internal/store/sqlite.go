@@ -162,14 +162,15 @@ func (e *sqliteEngine) explain(ctx context.Context, sql string) (string, error) 
 		return "", err
 	}
 	defer done()
+	t := &sqliteTx{c}
 	var plan strings.Builder
 	depth := map[int64]int{}
-	err = sqlitex.ExecuteTransient(c, "EXPLAIN QUERY PLAN "+sqliteText(sql), &sqlitex.ExecOptions{ResultFunc: func(s *sqlite.Stmt) error {
-		level := depth[s.ColumnInt64(1)] // of its parent's children
-		depth[s.ColumnInt64(0)] = level + 1
-		plan.WriteString(strings.Repeat("  ", level) + s.ColumnText(3) + "\n")
+	err = t.query("EXPLAIN QUERY PLAN "+sql, nil, func(r row) error {
+		level := depth[r.int(1)] // of its parent's children
+		depth[r.int(0)] = level + 1
+		plan.WriteString(strings.Repeat("  ", level) + r.text(3) + "\n")
 		return nil
-	}})
+	})
 	return strings.TrimSuffix(plan.String(), "\n"), e.told(ctx, err)
 }
 
