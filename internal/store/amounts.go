@@ -22,7 +22,7 @@ func (t *Tenant) Amounts(ctx context.Context, until upstream.Day, weeks int, fro
 	weeks = max(weeks, 0)
 	first := weekOf(int64(until)+1) - int64(weeks)
 	out := &upstream.Amounts{First: mondayOf(first), Weeks: weeks}
-	err := t.s.read(ctx, func(x tx) error {
+	err := t.s.scan(ctx, func(x tx) error {
 		own, err := groupsInForce(x, t.id)
 		if err != nil {
 			return err

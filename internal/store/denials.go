@@ -17,7 +17,7 @@ func (t *Tenant) Denials(ctx context.Context, payer string, groups []string, fir
 		}
 	}
 	out := &upstream.Denials{}
-	err := t.s.read(ctx, func(x tx) error {
+	err := t.s.scan(ctx, func(x tx) error {
 		l, err := t.terms(x)
 		if err != nil {
 			return err

@@ -40,7 +40,7 @@ func (c RollupCheck) Cells() (n int) {
 
 // VerifyRollup computes the rollups again from the raw claims and compares.
 func (t *Tenant) VerifyRollup(ctx context.Context) (check RollupCheck, err error) {
-	err = t.s.read(ctx, func(x tx) error {
+	err = t.s.scan(ctx, func(x tx) error {
 		truth, claims, err := t.cellsFromClaims(x, kinds[:]...)
 		if err != nil {
 			return err
