@@ -59,7 +59,7 @@ func (t *Tenant) UnmatchedCodes(ctx context.Context) ([]upstream.UnmatchedCode, 
 		}
 		claims := map[int32]int64{}
 		for id, code := range l.values[kindCode] {
-			if _, known := mapped[code]; !known && upstream.CPTGroup(code) == upstream.OtherGroup {
+			if _, known := mapped[code]; id != 0 && !known && upstream.CPTGroup(code) == upstream.OtherGroup {
 				claims[int32(id)] = 0
 			}
 		}
@@ -67,7 +67,7 @@ func (t *Tenant) UnmatchedCodes(ctx context.Context) ([]upstream.UnmatchedCode, 
 			return err
 		}
 		for id, n := range claims {
-			out = append(out, upstream.UnmatchedCode{Code: l.values[kindCode][int64(id)], Claims: n})
+			out = append(out, upstream.UnmatchedCode{Code: l.values[kindCode][id], Claims: n})
 		}
 		return nil
 	})
