@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/redis/go-redis/v9"
 
 	"upstream"
 	"upstream/internal/redistest"
@@ -225,6 +226,37 @@ func TestACallerWhoLeavesIsNoFailureOfRedis(t *testing.T) {
 	}
 	r.Set(over, "k", []byte("2"), time.Hour)
 	r.Delete(over, "k")
+	holds(t, r, "k", []byte("1"))
+	if r.Failures() != 0 {
+		t.Errorf("%d failures", r.Failures())
+	}
+}
+
+// leaver ends a context when a command is on its way.
+type leaver struct{ leave func() }
+
+func (leaver) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (leaver) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+func (l leaver) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		l.leave()
+		return next(ctx, cmd)
+	}
+}
+
+func TestACallerWhoLeavesMeanwhileIsNoFailureOfRedis(t *testing.T) {
+	_, url := mini(t)
+	r := open(t, url, newClock(), nil)
+	leaving, leave := context.WithCancel(ctx)
+	r.client.AddHook(leaver{leave})
+	r.Set(leaving, "k", []byte("1"), time.Hour)
+	if leaving.Err() == nil {
+		t.Fatal("the caller is still there")
+	}
 	holds(t, r, "k", []byte("1"))
 	if r.Failures() != 0 {
 		t.Errorf("%d failures", r.Failures())
