@@ -123,8 +123,10 @@ func TestWhoWaitsForASlotLeavesWithTheContext(t *testing.T) {
 		t.Errorf("Verify: %t, %v", ok, err)
 	}
 	<-h.slots
-	if _, err := h.Hash(ctx, password); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("with a free slot an ended context gives %v", err)
+	for range 20 { // select takes either of two that are ready
+		if _, err := h.Hash(ctx, password); !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatalf("with a free slot an ended context gives %v", err)
+		}
 	}
 	if len(h.slots) != cap(h.slots)-1 {
 		t.Errorf("%d slots taken", len(h.slots))

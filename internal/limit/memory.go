@@ -34,10 +34,10 @@ func NewMemoryLimiter(keys int) *MemoryLimiter {
 	return m
 }
 
-// Take implements Limiter. It never fails.
-func (m *MemoryLimiter) Take(_ context.Context, key string, r Rate, now time.Time) (Decision, error) {
-	if r.off() {
-		return Decision{Allowed: true}, nil
+// Take implements Limiter.
+func (m *MemoryLimiter) Take(ctx context.Context, key string, r Rate, now time.Time) (Decision, error) {
+	if err := ended(ctx); err != nil || r.off() {
+		return Decision{Allowed: err == nil}, err
 	}
 	at := now.UnixMicro()
 	s := &m.shards[maphash.String(m.seed, key)%shards]

@@ -30,8 +30,7 @@ type Decision struct {
 // Limiter counts requests. Each key is counted by itself; with the same keys and
 // times all implementations decide alike.
 type Limiter interface {
-	// Take asks for one request. A decision is given in any case: an error tells
-	// that it was made without what other processes have counted.
+	// Take asks for one request. It fails only when ctx has ended.
 	Take(ctx context.Context, key string, r Rate, now time.Time) (Decision, error)
 }
 
