@@ -213,8 +213,30 @@ func TestDatabaseOfAnEarlierVersionIsBroughtUpToDate(t *testing.T) {
 			s := open(t, url)
 			tenant := customer(t, s, "A")
 			load(t, tenant, source("one", append(many(300), correctedClaims()...)...), 100)
-			back := dialect(`DROP TABLE drift_event_history;
+			back := dialect(`DROP TABLE payer_mapping;
+				DROP TABLE cpt_mapping;
+				DROP TABLE cpt_group_in_force;
+				DROP TABLE idempotency;
+				DROP TABLE settings;
+				DROP TABLE audit_head;
+				DROP TABLE audit_entry;
+				DROP FUNCTION refuse_audit_change; -- postgres
+				DROP TABLE signing_key;
+				DROP TABLE session;
+				DROP TABLE api_key;
+				DROP TABLE app_user;
+				DROP TABLE drift_event_history;
 				DROP TABLE drift_event_told;
+				DROP TABLE access;
+				DROP INDEX claim_decided;
+				DROP INDEX claim_submitted;
+				DROP INDEX claim_payer;
+				DROP INDEX drift_event_created;
+				DROP INDEX drift_event_severity;
+				DROP INDEX drift_event_dollars;
+				ALTER TABLE drift_event DROP COLUMN severity_e9;
+				ALTER TABLE drift_event DROP COLUMN dollars;
+				ALTER TABLE customer DROP COLUMN revision;
 				CREATE INDEX drift_event_story ON drift_event (customer_id, detector);
 				DROP TABLE claim_past;
 				DROP TABLE rollup;
