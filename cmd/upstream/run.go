@@ -21,6 +21,7 @@ var version = "dev"
 // database and the files it is told to read.
 type environment struct {
 	vars           []string // NAME=value
+	stdin          io.Reader
 	stdout, stderr io.Writer
 	now            func() time.Time // time.Now when nil
 }
@@ -49,6 +50,9 @@ type cli struct {
 	Event     eventCmd     `cmd:"" help:"List drift events, show their evidence, and judge them."`
 	Trend     trendCmd     `cmd:"" help:"Denial rates by week of submission, without the bias of weeks too young."`
 	Customer  customerCmd  `cmd:"" help:"Make and list customers."`
+	User      userCmd      `cmd:"" help:"Make and manage the users who sign in."`
+	APIKey    apikeyCmd    `cmd:"" name:"apikey" help:"Make, list and revoke the keys of programs."`
+	Audit     auditCmd     `cmd:"" help:"List the audit log, and check that it is whole."`
 	Mapping   mappingCmd   `cmd:"" help:"Say which payers and procedure groups the customer's files mean."`
 	Rollup    rollupCmd    `cmd:"" help:"Check the rollups against the claims, or make them again."`
 	Migrate   migrateCmd   `cmd:"" help:"Bring the database's schema up to date; every other command does so too."`

@@ -115,7 +115,9 @@ func (l *loader) begin(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		return find()
+		err = find()
+		nameAuditTarget(ctx, l.upload.ID)
+		return err
 	})
 }
 

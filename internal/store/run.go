@@ -116,6 +116,7 @@ func (t *Tenant) SaveRun(ctx context.Context, run *upstream.ReportRun, events []
 		if err := t.insertRun(x, run, len(events)); err != nil {
 			return err
 		}
+		nameAuditTarget(ctx, run.ID)
 		stored, err := t.incidents(x, run.Detector)
 		if err != nil {
 			return err

@@ -78,19 +78,35 @@ func (s *Store) read(ctx context.Context, f func(tx) error) error {
 }
 
 // write runs f in one durable transaction and advances the revision of what it
-// belongs to: the customer's, or that of access for customer 0.
+// belongs to: the customer's, or that of access for customer 0. The audit entry
+// that the context carries, if any, is appended by the same transaction.
 func (s *Store) write(ctx context.Context, customer int64, f func(tx) error) error {
-	return s.writeQuietly(ctx, customer, func(t tx) error {
+	entry, mine := auditOf(ctx), false
+	err := s.writeQuietly(ctx, customer, func(t tx) error {
 		if err := f(t); err != nil {
 			return err
 		}
-		if customer == 0 {
-			_, err := t.exec("UPDATE access SET revision = revision + 1 WHERE id = 1")
+		if err := advance(t, customer); err != nil {
 			return err
 		}
-		_, err := t.exec("UPDATE customer SET revision = revision + 1 WHERE id = $1", customer)
-		return err
+		if mine = entry.take(); !mine {
+			return nil
+		}
+		return entry.append(t)
 	})
+	if mine && err != nil {
+		entry.putBack()
+	}
+	return err
+}
+
+func advance(t tx, customer int64) error {
+	if customer == 0 {
+		_, err := t.exec("UPDATE access SET revision = revision + 1 WHERE id = 1")
+		return err
+	}
+	_, err := t.exec("UPDATE customer SET revision = revision + 1 WHERE id = $1", customer)
+	return err
 }
 
 // writeQuietly is write for changes that no answer shows.
@@ -105,12 +121,17 @@ type Revisions struct{ Access, Data int64 }
 // Revisions reads the revisions in one statement; Data is zero for a customer
 // that doesn't exist.
 func (s *Store) Revisions(ctx context.Context, customer int64) (r Revisions, err error) {
-	s.queries.Add(1)
-	err = s.db.peek(ctx, "SELECT a.revision, COALESCE(c.revision, 0) FROM access a LEFT JOIN customer c ON c.id = $1 WHERE a.id = 1", []any{customer}, func(row row) error {
+	err = s.peek(ctx, "SELECT a.revision, COALESCE(c.revision, 0) FROM access a LEFT JOIN customer c ON c.id = $1 WHERE a.id = 1", []any{customer}, func(row row) error {
 		r = Revisions{row.int(0), row.int(1)}
 		return nil
 	})
 	return r, err
+}
+
+// peek reads a row the fastest way.
+func (s *Store) peek(ctx context.Context, sql string, args []any, each func(row) error) error {
+	s.queries.Add(1)
+	return s.db.peek(ctx, sql, args, each)
 }
 
 // counted counts the statements of a transaction.
@@ -127,49 +148,6 @@ func (c counted) query(sql string, args []any, each func(row) error) error {
 func (c counted) exec(sql string, args ...any) (int64, error) {
 	c.n.Add(1)
 	return c.tx.exec(sql, args...)
-}
-
-// Customers lists all customers by id.
-func (s *Store) Customers(ctx context.Context) ([]upstream.Customer, error) {
-	var out []upstream.Customer
-	err := s.read(ctx, func(t tx) error {
-		return t.query("SELECT "+customerColumns+" FROM customer ORDER BY id", nil, func(r row) error {
-			out = append(out, scanCustomer(r))
-			return nil
-		})
-	})
-	return out, err
-}
-
-// CreateCustomer makes a customer; the first one has id 1. A name that is taken
-// is a Conflict.
-func (s *Store) CreateCustomer(ctx context.Context, name string, now time.Time) (upstream.Customer, error) {
-	name = strings.Join(strings.Fields(name), " ")
-	if name == "" || len(name) > 200 || strings.ContainsRune(name, 0) {
-		return upstream.Customer{}, upstream.Errorf(upstream.Invalid, "a customer needs a name of 1 to 200 characters")
-	}
-	c := upstream.Customer{Name: name, CreatedAt: now.UTC().Truncate(time.Microsecond)}
-	err := s.write(ctx, 0, func(t tx) error {
-		taken, err := one(t, "SELECT COUNT(*) FROM customer WHERE name = $1", name)
-		if err != nil {
-			return err
-		}
-		if taken > 0 {
-			return upstream.Errorf(upstream.Conflict, "there is a customer of that name already; `upstream customer list` shows it")
-		}
-		if c.ID, err = one(t, "SELECT COALESCE(MAX(id), 0) + 1 FROM customer"); err != nil {
-			return err
-		}
-		_, err = t.exec("INSERT INTO customer (id, name, created_at, rollup_format, revision) VALUES ($1, $2, $3, $4, 1)", c.ID, name, c.CreatedAt.UnixMicro(), rollupFormat)
-		return err
-	})
-	return c, err
-}
-
-const customerColumns = "id, name, created_at, claims, data_version"
-
-func scanCustomer(r row) upstream.Customer {
-	return upstream.Customer{ID: r.int(0), Name: r.text(1), CreatedAt: instant(r.int(2)), Claims: r.int(3), DataVersion: r.int(4)}
 }
 
 func instant(micros int64) time.Time { return time.UnixMicro(micros).UTC() }
@@ -199,13 +177,8 @@ func (s *Store) Tenant(ctx context.Context, customer int64) (*Tenant, error) {
 // Customer returns the customer's record as it stands now.
 func (t *Tenant) Customer(ctx context.Context) (c upstream.Customer, err error) {
 	err = t.s.read(ctx, func(x tx) error {
-		return x.query("SELECT "+customerColumns+" FROM customer WHERE id = $1", []any{t.id}, func(r row) error {
-			c = scanCustomer(r)
-			return nil
-		})
+		c, err = readCustomer(x, t.id)
+		return err
 	})
-	if err == nil && c.ID == 0 {
-		err = upstream.Errorf(upstream.NotFound, "there is no customer %d; `upstream customer create NAME` makes one, `upstream customer list` shows those there are", t.id)
-	}
 	return c, err
 }
