@@ -75,13 +75,10 @@ func (*apikeyListCmd) Help() string {
 }
 
 func (c *apikeyListCmd) Run(a *app) error {
-	keys := []upstream.APIKey{}
-	err := a.withDatabase(c.Customer, func(s *store.Store, _ *store.Tenant) error {
-		return eachPage(func(p upstream.Page) (int, int64, error) {
-			page, err := s.APIKeys(a, c.Customer, p)
-			keys = append(keys, page...)
-			return len(page), lastID(page, func(k upstream.APIKey) int64 { return k.ID }), err
-		})
+	var keys []upstream.APIKey
+	err := a.withDatabase(c.Customer, func(s *store.Store, _ *store.Tenant) (err error) {
+		keys, err = everyPage(func(p upstream.Page) (upstream.List[upstream.APIKey], error) { return s.APIKeys(a, c.Customer, p) })
+		return err
 	})
 	if err != nil {
 		return err

@@ -114,11 +114,10 @@ func (c *auditListCmd) Run(a *app) error {
 			if err != nil {
 				return err
 			}
-			entries = append(entries, more...)
-			if len(more) < page.Size {
+			entries = append(entries, more.Items...)
+			if page.After = more.Next; page.After.IsZero() {
 				return nil
 			}
-			page.After = more[len(more)-1].ID
 		}
 		return nil
 	})

@@ -50,7 +50,7 @@ Example:  upstream mapping payer list --customer 1`
 
 func (c *mappingPayerListCmd) Run(a *app) error {
 	return c.run(a, func(t *store.Tenant) error {
-		all, err := allMappings(a, t.PayerMappings, func(m *upstream.PayerMapping) int64 { return m.ID })
+		all, err := everyPage(func(p upstream.Page) (upstream.List[upstream.PayerMapping], error) { return t.PayerMappings(a, p) })
 		if err != nil {
 			return err
 		}
@@ -138,7 +138,7 @@ Example:  upstream mapping cpt list --customer 1`
 
 func (c *mappingCPTListCmd) Run(a *app) error {
 	return c.run(a, func(t *store.Tenant) error {
-		all, err := allMappings(a, t.CPTMappings, func(m *upstream.CPTMapping) int64 { return m.ID })
+		all, err := everyPage(func(p upstream.Page) (upstream.List[upstream.CPTMapping], error) { return t.CPTMappings(a, p) })
 		if err != nil {
 			return err
 		}
@@ -278,16 +278,4 @@ func (c *mappingApplyCmd) Run(a *app) error {
 		a.printf("%s changed\n", count(n, "claim"))
 		return nil
 	})
-}
-
-// allMappings reads all pages of a list.
-func allMappings[M any](ctx context.Context, list func(context.Context, upstream.Page) ([]M, int64, error), id func(*M) int64) ([]M, error) {
-	all := []M{}
-	for page := (upstream.Page{Size: upstream.MaxPageSize}); ; page.After = id(&all[len(all)-1]) {
-		some, _, err := list(ctx, page)
-		all = append(all, some...)
-		if err != nil || len(some) < page.Size {
-			return all, err
-		}
-	}
 }

@@ -42,7 +42,7 @@ type app struct {
 }
 
 type cli struct {
-	Database string `help:"Where the data is: sqlite:FILE or postgres://user:password@host/name. A file is made on first use." default:"sqlite:upstream.db" placeholder:"URL"`
+	Database string `help:"Where the data is: sqlite:FILE or postgres://user:password@host/name. A file is made on first use." secret:"url" default:"sqlite:upstream.db" placeholder:"URL"`
 
 	Demo      demoCmd      `cmd:"" help:"From nothing to a drift feed: a demo customer, a year of claims with planted drifts, detection, and what was found beside what was planted."`
 	Ingest    ingestCmd    `cmd:"" help:"Load claims from CSV files. Loading a file again changes nothing."`
@@ -65,7 +65,7 @@ const description = `Upstream warns a medical practice, days after it starts, th
 
 Start with:  upstream demo
 
-Every option can be set by a variable, UPSTREAM_ and its name: UPSTREAM_DATABASE for --database.`
+Every option can be set by a variable, UPSTREAM_ and its name: UPSTREAM_DATABASE for --database. One that may hold a password can stand in a file: UPSTREAM_DATABASE_FILE names the file.`
 
 // run is the program: one command, its output and its exit code.
 func run(ctx context.Context, args []string, env environment) int {
@@ -141,49 +141,6 @@ func (a *app) notef(format string, args ...any) { fmt.Fprintf(a.stderr, format+"
 
 func (a *app) today() upstream.Day { return upstream.DayOf(a.now()) }
 
-const variablePrefix = "UPSTREAM_"
-
-func variableName(flag string) string {
-	return variablePrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
-}
-
-// variables resolves options from the environment given to run, so that tests
-// need not change that of the process.
-func variables(vars []string) kong.Resolver {
-	values := map[string]string{}
-	for _, v := range vars {
-		if name, value, ok := strings.Cut(v, "="); ok && strings.HasPrefix(name, variablePrefix) {
-			values[name] = value
-		}
-	}
-	return kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
-		if v, ok := values[variableName(flag.Name)]; ok {
-			return v, nil
-		}
-		return nil, nil
-	})
-}
-
-// unknownVariable refuses UPSTREAM_ variables that set nothing: a misspelt one
-// would otherwise be ignored. Those of the tests are left alone.
-func unknownVariable(model *kong.Application, vars []string) error {
-	known := map[string]bool{}
-	_ = kong.Visit(model, func(n kong.Visitable, next kong.Next) error {
-		if f, ok := n.(*kong.Flag); ok {
-			known[variableName(f.Name)] = true
-		}
-		return next(nil)
-	})
-	for _, v := range vars {
-		name, _, _ := strings.Cut(v, "=")
-		test := name == "UPSTREAM_VECTORS" || strings.HasPrefix(name, "UPSTREAM_TEST_")
-		if strings.HasPrefix(name, variablePrefix) && !known[name] && !test {
-			return upstream.Errorf(upstream.Invalid, "%s sets no option of upstream; correct its name or unset it", name)
-		}
-	}
-	return nil
-}
-
 // create makes an output file; - is standard output.
 func (a *app) create(path string) (io.WriteCloser, error) {
 	if path == "-" {
@@ -199,3 +156,15 @@ func (a *app) create(path string) (io.WriteCloser, error) {
 type nopCloser struct{ io.Writer }
 
 func (nopCloser) Close() error { return nil }
+
+// everyPage reads all pages of a list.
+func everyPage[T any](list func(upstream.Page) (upstream.List[T], error)) ([]T, error) {
+	all := []T{}
+	for page := (upstream.Page{Size: upstream.MaxPageSize}); ; {
+		some, err := list(page)
+		all = append(all, some.Items...)
+		if page.After = some.Next; err != nil || page.After.IsZero() {
+			return all, err
+		}
+	}
+}

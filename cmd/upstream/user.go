@@ -205,13 +205,10 @@ func (*userListCmd) Help() string {
 }
 
 func (c *userListCmd) Run(a *app) error {
-	users := []upstream.User{}
-	err := a.withStore(func(s *store.Store) error {
-		return eachPage(func(p upstream.Page) (int, int64, error) {
-			page, err := s.Users(a, c.Customer, p)
-			users = append(users, page...)
-			return len(page), lastID(page, func(u upstream.User) int64 { return u.ID }), err
-		})
+	var users []upstream.User
+	err := a.withStore(func(s *store.Store) (err error) {
+		users, err = everyPage(func(p upstream.Page) (upstream.List[upstream.User], error) { return s.Users(a, c.Customer, p) })
+		return err
 	})
 	if err != nil {
 		return err
@@ -234,26 +231,6 @@ func (c *userListCmd) Run(a *app) error {
 		row(w, u.ID, u.Username, orDash(u.Customer), u.Role, yesNo(u.Superuser), state, u.CreatedAt.Format(time.DateOnly))
 	}
 	return nil
-}
-
-// eachPage calls f, which returns how many rows it got and the last one's id,
-// until there are no more.
-func eachPage(f func(upstream.Page) (n int, last int64, err error)) error {
-	page := upstream.Page{Size: upstream.MaxPageSize}
-	for {
-		n, last, err := f(page)
-		if err != nil || n < page.Size {
-			return err
-		}
-		page.After = last
-	}
-}
-
-func lastID[T any](rows []T, id func(T) int64) int64 {
-	if len(rows) == 0 {
-		return 0
-	}
-	return id(rows[len(rows)-1])
 }
 
 func orDash(id int64) any {

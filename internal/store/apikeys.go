@@ -99,17 +99,13 @@ func scanAPIKey(r row) (upstream.APIKey, error) {
 }
 
 // APIKeys lists a customer's keys by id, revoked ones included, one page at a time.
-func (s *Store) APIKeys(ctx context.Context, customer int64, page upstream.Page) ([]upstream.APIKey, error) {
-	out := []upstream.APIKey{}
-	err := s.read(ctx, func(x tx) error {
-		return x.query("SELECT "+apiKeyColumns+" FROM api_key WHERE customer_id = $1 AND id > $2 ORDER BY id LIMIT $3",
-			[]any{customer, page.After, page.Limit()}, func(r row) error {
-				k, err := scanAPIKey(r)
-				out = append(out, k)
-				return err
-			})
+func (s *Store) APIKeys(ctx context.Context, customer int64, page upstream.Page) (list upstream.List[upstream.APIKey], err error) {
+	l := &listing{table: "api_key", columns: apiKeyColumns, id: "id", order: byID, args: params{customer}}
+	err = s.read(ctx, func(x tx) error {
+		list, err = readList(x, l, page, scanAPIKey)
+		return err
 	})
-	return out, err
+	return list, err
 }
 
 // RevokeAPIKey ends a key of a customer and returns it. One that is revoked

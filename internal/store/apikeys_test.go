@@ -84,12 +84,12 @@ func TestAPIKeysDoNotCrossCustomers(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			return keys
+			return keys.Items
 		}
 		if diff := cmp.Diff([]upstream.APIKey{first, second}, list(a.id, upstream.Page{})); diff != "" {
 			t.Error(diff)
 		}
-		if diff := cmp.Diff([]upstream.APIKey{second}, list(a.id, upstream.Page{Size: 1, After: first.ID})); diff != "" {
+		if diff := cmp.Diff([]upstream.APIKey{second}, list(a.id, upstream.Page{Size: 1, After: upstream.Key{ID: first.ID}})); diff != "" {
 			t.Error(diff)
 		}
 		_, err := s.RevokeAPIKey(t.Context(), b.id, second.ID, now)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -177,41 +178,43 @@ type AuditFilter struct {
 	From, To              time.Time // From on, before To
 }
 
-// Audit lists a customer's entries, newest first, one page at a time: After is the
-// id that the page before ended with. A rare action, target or time reads all
-// entries down to the ones that are found; an actor is looked up.
-func (s *Store) Audit(ctx context.Context, customer int64, f AuditFilter, page upstream.Page) ([]upstream.AuditEntry, error) {
-	where, args := "", []any{customer, page.Limit()}
-	and := func(condition string, value any) {
-		where += " AND " + condition + " " + placeholders(len(args)+1, 1)
-		args = append(args, value)
+// countedEntries bounds how far the entries that a filter chooses are counted: a
+// log only grows.
+const countedEntries = 10_000
+
+// Audit lists a customer's entries, newest first, one page at a time. A rare
+// action, target or time reads all entries down to the ones that are found; an
+// actor is looked up.
+func (s *Store) Audit(ctx context.Context, customer int64, f AuditFilter, page upstream.Page) (list upstream.List[upstream.AuditEntry], err error) {
+	l := listing{
+		table: "audit_entry", columns: auditColumns, id: "id", order: ordering{"id", true}, args: params{customer},
+		count: "SELECT COALESCE(MAX(id), 0) FROM audit_entry WHERE customer_id = $1", // ids have no gaps
 	}
-	for _, c := range []struct{ condition, value string }{{"actor =", f.Actor}, {"action =", f.Action}, {"target =", f.Target}} {
-		if !isText(c.value) {
-			return []upstream.AuditEntry{}, nil
+	for _, c := range []struct{ column, value string }{{"actor", f.Actor}, {"action", f.Action}, {"target", f.Target}} {
+		if !isText(c.value) { // nobody has written that
+			return upstream.List[upstream.AuditEntry]{Items: []upstream.AuditEntry{}, Count: upstream.Count{Exact: true}}, nil
 		}
 		if c.value != "" {
-			and(c.condition, c.value)
+			l.where += " AND " + c.column + " = " + l.args.add(c.value)
 		}
 	}
 	if !f.From.IsZero() {
-		and("made_at >=", f.From.UnixMicro())
+		l.where += " AND made_at >= " + l.args.add(f.From.UnixMicro())
 	}
 	if !f.To.IsZero() {
-		and("made_at <", f.To.UnixMicro())
+		l.where += " AND made_at < " + l.args.add(f.To.UnixMicro())
 	}
-	if page.After > 0 {
-		and("id <", page.After)
+	if l.where != "" {
+		l.count = fmt.Sprintf("SELECT COUNT(*) FROM (SELECT 1 FROM audit_entry WHERE customer_id = $1%s LIMIT %d) counted", l.where, countedEntries+1)
 	}
-	out := []upstream.AuditEntry{}
-	err := s.read(ctx, func(x tx) error {
-		return x.query("SELECT "+auditColumns+" FROM audit_entry WHERE customer_id = $1"+where+" ORDER BY id DESC LIMIT $2", args, func(r row) error {
-			e, err := scanAudit(r)
-			out = append(out, e)
-			return err
-		})
+	err = s.read(ctx, func(x tx) error {
+		list, err = readList(x, &l, page, scanAudit)
+		return err
 	})
-	return out, err
+	if l.where != "" && list.Count.N > countedEntries {
+		list.Count = upstream.Count{N: countedEntries, Exact: false}
+	}
+	return list, err
 }
 
 // AuditCheck is the result of VerifyAudit.

@@ -22,15 +22,13 @@ func (s *Store) Customers(ctx context.Context) ([]upstream.Customer, error) {
 }
 
 // CustomersPage lists customers by id, one page at a time.
-func (s *Store) CustomersPage(ctx context.Context, page upstream.Page) ([]upstream.Customer, error) {
-	out := []upstream.Customer{}
-	err := s.read(ctx, func(t tx) error {
-		return t.query("SELECT "+customerColumns+" FROM customer WHERE id > $1 ORDER BY id LIMIT $2", []any{page.After, page.Limit()}, func(r row) error {
-			out = append(out, scanCustomer(r))
-			return nil
-		})
+func (s *Store) CustomersPage(ctx context.Context, page upstream.Page) (list upstream.List[upstream.Customer], err error) {
+	l := &listing{table: "customer", columns: customerColumns, id: "id", order: byID, everybody: true}
+	err = s.read(ctx, func(x tx) error {
+		list, err = readList(x, l, page, func(r row) (upstream.Customer, error) { return scanCustomer(r), nil })
+		return err
 	})
-	return out, err
+	return list, err
 }
 
 // CreateCustomer makes a customer; the first one has id 1. A name that is taken

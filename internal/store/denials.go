@@ -17,20 +17,16 @@ func (t *Tenant) Denials(ctx context.Context, payer string, groups []string, fir
 		}
 	}
 	out := &upstream.Denials{}
-	err := t.s.read(ctx, func(x tx) error {
-		texts, err := readTexts(x, t.id, kindPayer, kindCode, kindLeadingCARC, kindLeadingRARC, kindLocation, kindModifiers, kindPlace)
+	err := t.s.scan(ctx, func(x tx) error {
+		l, err := t.terms(x)
 		if err != nil {
 			return err
 		}
-		id := int64(slices.Index(texts[kindPayer], payer))
-		if id <= 0 {
-			return nil
-		}
-		own, err := groupsInForce(x, t.id)
-		if err != nil {
+		id, err := l.lookup(x, kindPayer, payer)
+		if err != nil || id == 0 {
 			return err
 		}
-		b := newDenialsBuilder(texts, own, groups)
+		b := newDenialsBuilder(&l.values, l.groups, groups)
 		b.payer, b.first, b.last = int32(id), int32(first), int32(last)
 		if err := t.cells(x, denialKind, span{id, id, int64(first) >> periodBits, int64(last) >> periodBits}, from, b.add); err != nil {
 			return err

@@ -122,7 +122,7 @@ func TestARunThatOvertookAnotherIsEvaluatedAgain(t *testing.T) {
 		if err := tenant.SaveRun(ctx, &other, nil, 0); err != nil {
 			t.Errorf("another detector's run: %v", err)
 		}
-		if all, err := tenant.Events(ctx, EventFilter{}, upstream.Page{}); err != nil || len(all) != 1 {
+		if all, err := tenant.Events(ctx, EventFilter{}, upstream.Page{}); err != nil || len(all.Items) != 1 {
 			t.Errorf("events %v, %v; want the first run's alone", all, err)
 		}
 	})
@@ -303,7 +303,7 @@ func TestEventsAreFilteredAndPaged(t *testing.T) {
 		}{
 			{EventFilter{}, upstream.Page{}, []int64{1, 2, 3}},
 			{EventFilter{}, upstream.Page{Size: 2}, []int64{1, 2}},
-			{EventFilter{}, upstream.Page{Size: 2, After: 2}, []int64{3}},
+			{EventFilter{}, upstream.Page{Size: 2, After: upstream.Key{Value: aRun(20_112).StartedAt.UnixMicro(), ID: 2}}, []int64{3}},
 			{EventFilter{Detector: "upstream", Tier: upstream.Alert}, upstream.Page{}, []int64{1, 3}},
 			{EventFilter{Detector: "threshold"}, upstream.Page{}, nil},
 			{EventFilter{Statuses: []upstream.EventStatus{upstream.Noise, upstream.Resolved}}, upstream.Page{}, []int64{3}},
@@ -312,7 +312,7 @@ func TestEventsAreFilteredAndPaged(t *testing.T) {
 		for _, test := range tests {
 			events, err := tenant.Events(context.Background(), test.filter, test.page)
 			var ids []int64
-			for _, e := range events {
+			for _, e := range events.Items {
 				ids = append(ids, e.ID)
 			}
 			if diff := cmp.Diff(test.want, ids); diff != "" || err != nil {

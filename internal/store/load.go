@@ -341,30 +341,3 @@ func (l *loader) finish(cause error) error {
 	}
 	return l.t.Fold(ctx)
 }
-
-// Rejects lists up to limit rejected rows of an upload in the order of the file.
-func (t *Tenant) Rejects(ctx context.Context, upload int64, limit int) ([]upstream.Reject, error) {
-	out := []upstream.Reject{}
-	err := t.s.read(ctx, func(x tx) error {
-		return x.query("SELECT row_number, column_name, value_class, reason FROM upload_reject WHERE customer_id = $1 AND upload_id = $2 ORDER BY row_number LIMIT $3",
-			[]any{t.id, upload, limit}, func(r row) error {
-				out = append(out, upstream.Reject{Row: r.int(0), Column: r.text(1), ValueClass: r.text(2), Reason: r.text(3)})
-				return nil
-			})
-	})
-	return out, err
-}
-
-// Upload returns the upload of these bytes, or NotFound.
-func (t *Tenant) Upload(ctx context.Context, sha256 string) (u upstream.Upload, err error) {
-	err = t.s.read(ctx, func(x tx) error {
-		return x.query("SELECT "+uploadColumns+" FROM upload WHERE customer_id = $1 AND sha256 = $2", []any{t.id, sha256}, func(r row) error {
-			u, _ = scanUpload(r)
-			return nil
-		})
-	})
-	if err == nil && u.ID == 0 {
-		err = upstream.Errorf(upstream.NotFound, "this file has not been loaded")
-	}
-	return u, err
-}

@@ -79,7 +79,7 @@ func (t *Tenant) renamed(x tx, l *terms) (map[int64]string, error) {
 	out := map[int64]string{}
 	for id, payer := range l.values[kindPayer] {
 		if name, _ := own.Resolve(payer); name != payer {
-			out[id] = name
+			out[int64(id)] = name
 		}
 	}
 	return out, nil
@@ -102,7 +102,7 @@ func (t *Tenant) nextMisnamed(ctx context.Context, claims map[int64]int64, after
 		if len(args) == 3 {
 			return nil
 		}
-		return x.query("SELECT id FROM "+t.claimsByID()+" WHERE customer_id = $1 AND id > $2 AND payer_id IN ("+placeholders(4, len(args)-3)+") ORDER BY id LIMIT $3", args, func(r row) error {
+		return x.query("SELECT id FROM "+t.claimsInOrder()+" WHERE customer_id = $1 AND id > $2 AND payer_id IN ("+placeholders(4, len(args)-3)+") ORDER BY id LIMIT $3", args, func(r row) error {
 			ids = append(ids, r.int(0))
 			return nil
 		})
@@ -152,7 +152,7 @@ func (t *Tenant) claimRows(x tx, ids []int64) (rows []claimRow, err error) {
 		for _, id := range chunk {
 			args = append(args, id)
 		}
-		some := "(SELECT " + claimColumns + " FROM " + t.claimsByID() + " WHERE customer_id = $1 AND id IN (" + placeholders(2, len(chunk)) + "))"
+		some := "(SELECT " + claimColumns + " FROM " + t.claimsInOrder() + " WHERE customer_id = $1 AND id IN (" + placeholders(2, len(chunk)) + "))"
 		err := x.query(selectWithPast(some), args, func(r row) error {
 			var c claimRow
 			c.scan(r)

@@ -258,8 +258,8 @@ func (m *mappingsOf) change(r *rapid.T) {
 		}
 		m.wanted[c.Code] = c.CPTGroup
 	default:
-		all, _, failed := m.tenant.PayerMappings(ctx, upstream.Page{})
-		for _, p := range all {
+		all, failed := m.tenant.PayerMappings(ctx, upstream.Page{})
+		for _, p := range all.Items {
 			failed = errors.Join(failed, m.tenant.DeletePayerMapping(ctx, p.ID))
 		}
 		for code := range m.wanted {
@@ -282,8 +282,8 @@ func (m *mappingsOf) apply(r *rapid.T) {
 	}
 	m.inForce = maps.Clone(m.wanted)
 	own := upstream.PayerNames{}
-	all, _, err := m.tenant.PayerMappings(ctx, upstream.Page{})
-	for _, p := range all {
+	all, err := m.tenant.PayerMappings(ctx, upstream.Page{})
+	for _, p := range all.Items {
 		own[p.Key] = p.Payer
 	}
 	for _, c := range stored(r, m.tenant) {

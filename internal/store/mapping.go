@@ -30,9 +30,8 @@ var cptMappings = mappingTable[upstream.CPTMapping]{
 	"mapping cpt list",
 }
 
-// PayerMappings lists the customer's payer mappings by id, one page at a time, and
-// tells how many there are in all.
-func (t *Tenant) PayerMappings(ctx context.Context, page upstream.Page) ([]upstream.PayerMapping, int64, error) {
+// PayerMappings lists the customer's payer mappings by id, one page at a time.
+func (t *Tenant) PayerMappings(ctx context.Context, page upstream.Page) (upstream.List[upstream.PayerMapping], error) {
 	return payerMappings.list(ctx, t, page)
 }
 
@@ -108,9 +107,8 @@ func (t *Tenant) DeletePayerMapping(ctx context.Context, id int64) error {
 	return payerMappings.remove(ctx, t, id)
 }
 
-// CPTMappings lists the customer's procedure groups by id, one page at a time, and
-// tells how many there are in all.
-func (t *Tenant) CPTMappings(ctx context.Context, page upstream.Page) ([]upstream.CPTMapping, int64, error) {
+// CPTMappings lists the customer's procedure groups by id, one page at a time.
+func (t *Tenant) CPTMappings(ctx context.Context, page upstream.Page) (upstream.List[upstream.CPTMapping], error) {
 	return cptMappings.list(ctx, t, page)
 }
 
@@ -180,19 +178,13 @@ func (k *mappingTable[M]) scan(r row) (m M) {
 	return m
 }
 
-func (k *mappingTable[M]) list(ctx context.Context, t *Tenant, page upstream.Page) (all []M, count int64, err error) {
-	all = []M{}
+func (k *mappingTable[M]) list(ctx context.Context, t *Tenant, page upstream.Page) (list upstream.List[M], err error) {
+	l := &listing{table: k.name, columns: "id, " + strings.Join(k.columns, ", "), id: "id", order: byID, args: params{t.id}}
 	err = t.s.read(ctx, func(x tx) error {
-		if count, err = one(x, "SELECT COUNT(*) FROM "+k.name+" WHERE customer_id = $1", t.id); err != nil {
-			return err
-		}
-		return x.query("SELECT id, "+strings.Join(k.columns, ", ")+" FROM "+k.name+" WHERE customer_id = $1 AND id > $2 ORDER BY id LIMIT $3",
-			[]any{t.id, page.After, page.Limit()}, func(r row) error {
-				all = append(all, k.scan(r))
-				return nil
-			})
+		list, err = readList(x, l, page, func(r row) (M, error) { return k.scan(r), nil })
+		return err
 	})
-	return all, count, err
+	return list, err
 }
 
 // find returns the mapping that has a value in a column.

@@ -57,9 +57,9 @@ func TestMappingsAreMadeChangedListedAndDeleted(t *testing.T) {
 			}
 			want = append(want, m)
 		}
-		page, n, err := a.PayerMappings(ctx, upstream.Page{Size: 2, After: 2})
-		if diff := cmp.Diff(want[2:4], page); diff != "" || n != 5 || err != nil {
-			t.Errorf("%d, %v\n%s", n, err, diff)
+		page, err := a.PayerMappings(ctx, upstream.Page{Size: 2, After: upstream.Key{ID: 2}})
+		if diff := cmp.Diff(want[2:4], page.Items); diff != "" || page.Count.N != 5 || err != nil {
+			t.Errorf("%d, %v\n%s", page.Count.N, err, diff)
 		}
 		want[1].Payer = "Lake County Trust"
 		changed, err := a.ChangePayerMapping(ctx, want[1])
@@ -89,14 +89,14 @@ func TestMappingsAreMadeChangedListedAndDeleted(t *testing.T) {
 		if m, err := a.CPTMapping(ctx, 1); err != nil || m != group {
 			t.Errorf("read %+v, %v", m, err)
 		}
-		all, n, err := a.CPTMappings(ctx, upstream.Page{})
-		if err != nil || n != 1 || !slices.Equal(all, []upstream.CPTMapping{group}) {
-			t.Errorf("%v of %d, %v", all, n, err)
+		all, err := a.CPTMappings(ctx, upstream.Page{})
+		if err != nil || all.Count.N != 1 || !slices.Equal(all.Items, []upstream.CPTMapping{group}) {
+			t.Errorf("%+v, %v", all, err)
 		}
 		// The other customer has none of it.
-		payers, n, err := b.PayerMappings(ctx, upstream.Page{})
-		if err != nil || n != 0 || payers == nil || len(payers) != 0 {
-			t.Errorf("%v of %d, %v", payers, n, err)
+		payers, err := b.PayerMappings(ctx, upstream.Page{})
+		if err != nil || payers.Count.N != 0 || payers.Items == nil || len(payers.Items) != 0 {
+			t.Errorf("%+v, %v", payers, err)
 		}
 		_, err = b.PayerMapping(ctx, 1)
 		code(t, "another customer's", err, upstream.NotFound)
@@ -141,10 +141,10 @@ func TestMappingsThatCannotBeAreRefused(t *testing.T) {
 		code(t, "a taken code", err, upstream.Conflict)
 		_, err = tenant.CreateCPTMapping(ctx, upstream.CPTMapping{Code: "visit", CPTGroup: "X"})
 		code(t, "no code", err, upstream.Invalid)
-		_, payers, err := tenant.PayerMappings(ctx, upstream.Page{})
-		_, codes, failed := tenant.CPTMappings(ctx, upstream.Page{})
-		if payers != 2 || codes != 1 || err != nil || failed != nil {
-			t.Errorf("%d and %d mappings, %v, %v", payers, codes, err, failed)
+		payers, err := tenant.PayerMappings(ctx, upstream.Page{})
+		codes, failed := tenant.CPTMappings(ctx, upstream.Page{})
+		if payers.Count.N != 2 || codes.Count.N != 1 || err != nil || failed != nil {
+			t.Errorf("%d and %d mappings, %v, %v", payers.Count.N, codes.Count.N, err, failed)
 		}
 	})
 }

@@ -220,6 +220,16 @@ func TestDatabaseOfAnEarlierVersionIsBroughtUpToDate(t *testing.T) {
 				ALTER TABLE customer DROP COLUMN revision;
 				DROP TABLE drift_event_history;
 				DROP TABLE drift_event_told;
+				DROP TABLE access;
+				DROP INDEX claim_decided;
+				DROP INDEX claim_submitted;
+				DROP INDEX claim_payer;
+				DROP INDEX drift_event_created;
+				DROP INDEX drift_event_severity;
+				DROP INDEX drift_event_dollars;
+				ALTER TABLE drift_event DROP COLUMN severity_e9;
+				ALTER TABLE drift_event DROP COLUMN dollars;
+				ALTER TABLE customer DROP COLUMN revision;
 				CREATE INDEX drift_event_story ON drift_event (customer_id, detector);
 				DROP TABLE claim_past;
 				DROP TABLE rollup;

@@ -177,12 +177,13 @@ func TestDamagedRollupIsFoundAndMended(t *testing.T) {
 		{"DELETE FROM rollup WHERE customer_id = $1 AND kind = 4 AND period = 625", []string{"aftermath"}},
 		{"DELETE FROM rollup WHERE customer_id = $1 AND kind = 5", []string{"amounts"}},
 		{"DELETE FROM rollup WHERE customer_id = $1 AND kind = 6", []string{"denials"}},
+		{"DELETE FROM rollup WHERE customer_id = $1 AND kind = 7 AND period = 625", []string{"states"}},
 		{"UPDATE customer SET claims = claims + 1 WHERE id = $1", nil},
 		{"UPDATE claim SET location_id = location_id + 1 WHERE customer_id = $1 AND claim_id = 'C00001'", []string{"denials"}},
 		{"UPDATE claim SET submitted_date = submitted_date - 1 WHERE customer_id = $1 AND claim_id = 'C00001'", []string{"days", "waits"}},
 		{"UPDATE claim_past SET first_allowed = first_allowed + 100 WHERE customer_id = $1", []string{"days", "series", "amounts"}},
 		{"UPDATE claim_past SET repaid_date = 0 WHERE customer_id = $1", []string{"aftermath"}},
-		{"DELETE FROM claim WHERE customer_id = $1 AND claim_id = 'C00001'", []string{"days", "series", "waits", "aftermath", "denials"}},
+		{"DELETE FROM claim WHERE customer_id = $1 AND claim_id = 'C00001'", []string{"days", "series", "waits", "aftermath", "denials", "states"}},
 	}
 	onBoth(t, func(t *testing.T, s *Store) {
 		for i, test := range tests {

@@ -58,7 +58,7 @@ const regroupedSQL = `SELECT id FROM term WHERE customer_id = $1 AND kind = $2 A
 
 func (t *Tenant) regroupIn(x tx) (changed int64, err error) {
 	before, after := newTerms(t.id), newTerms(t.id)
-	if err := before.loadDerived(x); err != nil {
+	if err := before.load(x); err != nil {
 		return 0, err
 	}
 	if after.groups, err = readGroups(x, "cpt_mapping", t.id); err != nil {
@@ -67,7 +67,7 @@ func (t *Tenant) regroupIn(x tx) (changed int64, err error) {
 	if err := after.makeDerived(x); err != nil {
 		return 0, err
 	}
-	if err := after.loadDerived(x); err != nil {
+	if err := after.load(x); err != nil {
 		return 0, err
 	}
 	w := &writer{t: x, tenant: t, deltas: &deltas{}}

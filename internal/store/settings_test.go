@@ -93,12 +93,12 @@ func TestCustomersAreListedByPage(t *testing.T) {
 		for _, test := range []struct {
 			page upstream.Page
 			want []upstream.Customer
-		}{{upstream.Page{}, all}, {upstream.Page{Size: 2}, all[:2]}, {upstream.Page{Size: 2, After: 2}, all[2:]}, {upstream.Page{After: 3}, []upstream.Customer{}}} {
+		}{{upstream.Page{}, all}, {upstream.Page{Size: 2}, all[:2]}, {upstream.Page{Size: 2, After: upstream.Key{ID: 2}}, all[2:]}, {upstream.Page{After: upstream.Key{ID: 3}}, []upstream.Customer{}}} {
 			got, err := s.CustomersPage(t.Context(), test.page)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(test.want, got); diff != "" {
+			if diff := cmp.Diff(test.want, got.Items); diff != "" {
 				t.Errorf("%+v: %s", test.page, diff)
 			}
 		}

@@ -17,8 +17,10 @@ import (
 
 // Store is an open database, safe for use by many goroutines.
 type Store struct {
-	db      engine
-	queries atomic.Int64
+	db           engine
+	queries      atomic.Int64
+	slow         *slowLog // nil: nobody asks
+	dictionaries dictionaries
 }
 
 // Open opens the database of a URL, makes it if it is a file that does not exist
@@ -73,8 +75,32 @@ func (s *Store) Engine() string { return s.db.name() }
 // Queries returns how many statements have been run since Open.
 func (s *Store) Queries() int64 { return s.queries.Load() }
 
+// read runs f on one snapshot, for somebody who waits: a statement that takes
+// longer than readLimit is ended.
 func (s *Store) read(ctx context.Context, f func(tx) error) error {
-	return s.db.read(ctx, func(t tx) error { return f(counted{t, &s.queries}) })
+	w := s.statements(ctx)
+	defer w.told(ctx)
+	return s.db.read(ctx, readLimit, w.in(f))
+}
+
+// scan is read for what goes over all claims and may take minutes.
+func (s *Store) scan(ctx context.Context, f func(tx) error) error {
+	w := s.statements(ctx)
+	defer w.told(ctx)
+	return s.db.read(ctx, 0, w.in(f))
+}
+
+// peek runs one query that reads a row or few by key, outside of a transaction.
+func (s *Store) peek(ctx context.Context, sql string, args []any, each func(row) error) error {
+	w := s.statements(ctx)
+	defer w.told(ctx)
+	start, rows := w.begin(), int64(0)
+	err := s.db.peek(ctx, sql, args, func(r row) error {
+		rows++
+		return each(r)
+	})
+	w.end(sql, start, rows)
+	return err
 }
 
 // write runs f in one durable transaction and advances the revision of what it
@@ -111,7 +137,9 @@ func advance(t tx, customer int64) error {
 
 // writeQuietly is write for changes that no answer shows.
 func (s *Store) writeQuietly(ctx context.Context, customer int64, f func(tx) error) error {
-	return s.db.write(ctx, customer, func(t tx) error { return f(counted{t, &s.queries}) })
+	w := s.statements(ctx)
+	defer w.told(ctx)
+	return s.db.write(ctx, customer, w.in(f))
 }
 
 // Revisions are what answers are keyed by: one that was made at the same
@@ -126,28 +154,6 @@ func (s *Store) Revisions(ctx context.Context, customer int64) (r Revisions, err
 		return nil
 	})
 	return r, err
-}
-
-// peek reads a row the fastest way.
-func (s *Store) peek(ctx context.Context, sql string, args []any, each func(row) error) error {
-	s.queries.Add(1)
-	return s.db.peek(ctx, sql, args, each)
-}
-
-// counted counts the statements of a transaction.
-type counted struct {
-	tx
-	n *atomic.Int64
-}
-
-func (c counted) query(sql string, args []any, each func(row) error) error {
-	c.n.Add(1)
-	return c.tx.query(sql, args, each)
-}
-
-func (c counted) exec(sql string, args ...any) (int64, error) {
-	c.n.Add(1)
-	return c.tx.exec(sql, args...)
 }
 
 func instant(micros int64) time.Time { return time.UnixMicro(micros).UTC() }

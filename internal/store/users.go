@@ -90,19 +90,16 @@ func scanUser(r row) upstream.User {
 
 // Users lists users by id, one page at a time: those of a customer, or all for
 // customer 0.
-func (s *Store) Users(ctx context.Context, customer int64, page upstream.Page) ([]upstream.User, error) {
-	where, args := "id > $1", []any{page.After, page.Limit()}
+func (s *Store) Users(ctx context.Context, customer int64, page upstream.Page) (list upstream.List[upstream.User], err error) {
+	l := &listing{table: "app_user", columns: userColumns, id: "id", order: byID, everybody: customer == 0}
 	if customer != 0 {
-		where, args = where+" AND customer_id = $3", append(args, customer)
+		l.args.add(customer)
 	}
-	out := []upstream.User{}
-	err := s.read(ctx, func(x tx) error {
-		return x.query("SELECT "+userColumns+" FROM app_user WHERE "+where+" ORDER BY id LIMIT $2", args, func(r row) error {
-			out = append(out, scanUser(r))
-			return nil
-		})
+	err = s.read(ctx, func(x tx) error {
+		list, err = readList(x, l, page, func(r row) (upstream.User, error) { return scanUser(r), nil })
+		return err
 	})
-	return out, err
+	return list, err
 }
 
 // CountUsers returns how many users there are, disabled ones included: of a

@@ -124,13 +124,13 @@ func TestUsersAreListedByCustomerAndPage(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			return out
+			return out.Items
 		}
 		for what, diff := range map[string]string{
 			"all":         cmp.Diff(all, list(0, upstream.Page{})),
 			"A's":         cmp.Diff(ofA, list(a.id, upstream.Page{})),
-			"second page": cmp.Diff(ofA[1:2], list(a.id, upstream.Page{Size: 1, After: ofA[0].ID})),
-			"past it":     cmp.Diff([]upstream.User{}, list(a.id, upstream.Page{After: 99})),
+			"second page": cmp.Diff(ofA[1:2], list(a.id, upstream.Page{Size: 1, After: upstream.Key{ID: ofA[0].ID}})),
+			"past it":     cmp.Diff([]upstream.User{}, list(a.id, upstream.Page{After: upstream.Key{ID: 99}})),
 			"nobody's":    cmp.Diff([]upstream.User{}, list(99, upstream.Page{})),
 		} {
 			if diff != "" {

@@ -1,0 +1,330 @@
+package store
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"upstream"
+)
+
+const (
+	// scanRows is how many claims a page looks at where a filter has no index.
+	scanRows = 20_000
+	// firstScan is how many it looks at first; each further time four times as many.
+	firstScan = 1000
+	// maxLegs is how many payers are walked side by side, each in its own order.
+	maxLegs = 16
+)
+
+// claimWalk goes through claims in the order of an index, by keys, so that the
+// page after any claim costs the same.
+//
+// An index begins with the customer; what it orders by follows, and then the id.
+// The claims of some payers are walked side by side in the index of payers, in the
+// order of their decided dates. A walk by decided date has two parts, decided and
+// pending claims: a comparison with no date says neither yes nor no.
+type claimWalk struct {
+	t     *Tenant
+	order ordering
+	back  bool // from the end of the list to its beginning
+	c     *claimConditions
+	parts []walkPart
+	legs  []int64 // payers that are walked side by side
+}
+
+// walkPart is a part of a walk by decided date.
+type walkPart int
+
+const (
+	whole walkPart = iota
+	decidedPart
+	pendingPart
+)
+
+// place is where a walk stands: behind a claim.
+type place struct {
+	upstream.Key
+	claimID string // and the line, of a walk by claim_id
+	line    int64
+}
+
+func newWalk(t *Tenant, order ordering, back bool, c *claimConditions) *claimWalk {
+	w := &claimWalk{t: t, order: order, back: back, c: c, parts: []walkPart{whole}}
+	if order.column != "decided_date" {
+		return w
+	}
+	switch {
+	case c.decided.given() && c.onlyPending():
+		w.parts = nil
+	case c.onlyPending():
+		w.parts = []walkPart{pendingPart}
+	case c.onlyDecided():
+		w.parts = []walkPart{decidedPart}
+	case order.desc != back:
+		w.parts = []walkPart{decidedPart, pendingPart}
+	default:
+		w.parts = []walkPart{pendingPart, decidedPart}
+	}
+	if len(c.payers) <= maxLegs {
+		w.legs = c.payers
+	}
+	return w
+}
+
+// filters reports whether the walk meets claims that don't pass.
+func (w *claimWalk) filters() bool {
+	p := params{}
+	return w.residual(&p) != ""
+}
+
+// residual writes the conditions that the walk's index doesn't fulfil by itself.
+func (w *claimWalk) residual(p *params) (text string) {
+	c := w.c
+	if w.legs == nil {
+		text += in("payer_id", c.payers, p)
+	}
+	if !(w.order.column == "decided_date" && c.onlyPending()) {
+		text += in("outcome", c.outcomes, p)
+	}
+	text += in("code_id", c.codes, p) + in("carc_id", c.carcs, p)
+	if c.location != 0 {
+		text += in("location_id", []int64{c.location}, p)
+	}
+	if w.order.column != "decided_date" {
+		text += c.decided.within("decided_date + 0", p)
+	}
+	if w.order.column != "submitted_date" {
+		text += c.submitted.within("submitted_date + 0", p)
+	}
+	return text + c.serviced.within("service_date + 0", p)
+}
+
+// reach writes the conditions on what the walk is ordered by.
+func (w *claimWalk) reach(part walkPart, p *params) (text string) {
+	switch w.order.column {
+	case "decided_date":
+		switch part {
+		case pendingPart:
+			return " AND decided_date IS NULL"
+		case decidedPart:
+			text = " AND decided_date IS NOT NULL"
+		}
+		return text + w.c.decided.within("decided_date", p)
+	case "submitted_date":
+		return w.c.submitted.within("submitted_date", p)
+	case "id":
+		return " AND id > " + p.add(storedID(w.t.id, 0)) + " AND id < " + p.add(storedID(w.t.id+1, 0))
+	}
+	if w.c.search == "" {
+		return ""
+	}
+	const last = "\U0010FFFF" // comes after all that a claim id may go on with
+	return " AND claim_id >= " + p.add(w.c.search) + " AND claim_id < " + p.add(w.c.search+last)
+}
+
+// beyond writes the condition that a claim lies on one side of a place.
+func (w *claimWalk) beyond(part walkPart, at *place, sign string, p *params) string {
+	switch {
+	case at == nil:
+		return ""
+	case w.order.column == "claim_id":
+		return " AND (claim_id, line)" + sign + "(" + p.add(at.claimID) + ", " + p.add(at.line) + ")"
+	case w.order.column == "id" || part == pendingPart:
+		return " AND id" + sign + p.add(storedID(w.t.id, at.ID))
+	}
+	return " AND (" + w.order.column + ", id)" + sign + "(" + p.add(at.Value) + ", " + p.add(storedID(w.t.id, at.ID)) + ")"
+}
+
+// from returns the table, on SQLite with the index that has the order: without
+// statistics it may take another one and sort.
+func (w *claimWalk) from() string {
+	if w.t.s.Engine() != "sqlite" {
+		return " FROM claim"
+	}
+	switch {
+	case w.legs != nil:
+		return " FROM claim INDEXED BY claim_payer"
+	case w.order.column == "decided_date":
+		return " FROM claim INDEXED BY claim_decided"
+	case w.order.column == "submitted_date":
+		return " FROM claim INDEXED BY claim_submitted"
+	case w.order.column == "claim_id":
+		return " FROM claim INDEXED BY claim_key"
+	}
+	return " FROM claim NOT INDEXED"
+}
+
+// step asks for keys of one part of a walk.
+type step struct {
+	part          walkPart
+	after, until  *place // until is inclusive
+	pass          bool   // only claims that pass the filter
+	limit, offset int
+}
+
+// statement writes the text that reads the keys of a step. Both engines merge the
+// legs lazily, each read in the order of its index.
+func (w *claimWalk) statement(s step) (string, params) {
+	p := params{w.t.id}
+	direction, sign := w.order.direction(w.back)
+	value, order := w.order.column, w.order.column+direction+", id"+direction
+	switch w.order.column {
+	case "id":
+		value, order = "0", "id"+direction
+	case "claim_id":
+		value, order = "0", "claim_id"+direction+", line"+direction
+	}
+	conditions := w.reach(s.part, &p) + w.beyond(s.part, s.after, sign, &p)
+	if s.until != nil {
+		conditions += w.beyond(s.part, s.until, map[string]string{" < ": " >= ", " > ": " <= "}[sign], &p)
+	}
+	if s.pass {
+		conditions += w.residual(&p)
+	}
+	read := "SELECT " + value + ", id" + w.from() + " WHERE customer_id = $1"
+	legs := []string{read + conditions}
+	if w.legs != nil {
+		legs = nil
+		for _, payer := range w.legs {
+			legs = append(legs, read+" AND payer_id = "+p.add(payer)+conditions)
+		}
+		if len(legs) > 1 {
+			order = "1" + direction + ", 2" + direction
+		}
+	}
+	text := strings.Join(legs, " UNION ALL ") + " ORDER BY " + order + " LIMIT " + p.add(s.limit)
+	if s.offset > 0 {
+		text += " OFFSET " + p.add(s.offset)
+	}
+	return text, p
+}
+
+func (w *claimWalk) keys(x tx, s step) (keys []upstream.Key, err error) {
+	text, args := w.statement(s)
+	err = x.query(text, args, func(r row) error {
+		keys = append(keys, upstream.Key{Value: r.int(0), ID: claimNumber(r.int(1))})
+		return nil
+	})
+	return keys, err
+}
+
+// page returns the keys of a page in the direction of the walk, and one more where
+// there is one; or an edge, up to which there are no others.
+func (w *claimWalk) page(x tx, page upstream.Page) (keys []upstream.Key, edge upstream.Key, err error) {
+	from := cmp.Or(page.After, page.Before)
+	at, err := w.place(x, from)
+	if err != nil {
+		return nil, edge, err
+	}
+	w.skipTo(from)
+	if w.filters() {
+		return w.scan(x, page, at)
+	}
+	offset := page.Offset
+	for _, part := range w.parts {
+		s := step{part: part, after: at, limit: page.Limit() + 1 - len(keys), offset: offset}
+		if s.limit == 0 {
+			break
+		}
+		more, err := w.keys(x, s)
+		if err != nil {
+			return nil, edge, err
+		}
+		if offset > 0 && len(more) > 0 {
+			offset = 0
+		}
+		if offset > 0 && part != w.parts[len(w.parts)-1] {
+			passed, err := w.count(x, step{part: part, limit: offset})
+			if err != nil {
+				return nil, edge, err
+			}
+			offset -= int(passed)
+		}
+		keys, at = append(keys, more...), nil
+	}
+	return keys, edge, nil
+}
+
+// scan is page where claims have to be looked at: some at first, then more, up to
+// scanRows.
+func (w *claimWalk) scan(x tx, page upstream.Page, at *place) (keys []upstream.Key, edge upstream.Key, err error) {
+	wanted, left := page.Offset+page.Limit()+1, scanRows
+	rows := firstScan
+	for _, part := range w.parts {
+		for more := true; more && len(keys) < wanted; {
+			if left <= 0 {
+				return w.cut(keys, edge, page)
+			}
+			rows = min(rows, left)
+			s := step{part: part, after: at, pass: true, limit: wanted - len(keys)}
+			if s.until, err = w.edge(x, step{part: part, after: at, limit: 1, offset: rows - 1}); err != nil {
+				return nil, edge, err
+			}
+			found, err := w.keys(x, s)
+			if err != nil {
+				return nil, edge, err
+			}
+			keys = append(keys, found...)
+			if at = s.until; at != nil {
+				edge = at.Key
+			}
+			left, rows, more = left-rows, 4*rows, at != nil
+		}
+		left = max(left, firstScan) // an edge must lie in the part where the walk ends
+	}
+	return keys[min(page.Offset, len(keys)):], upstream.Key{}, nil
+}
+
+// cut ends a page whose walk has looked at enough claims.
+func (w *claimWalk) cut(keys []upstream.Key, edge upstream.Key, page upstream.Page) ([]upstream.Key, upstream.Key, error) {
+	if len(keys) < page.Offset {
+		return nil, edge, upstream.Errorf(upstream.Invalid, "too few claims pass this filter for a page number so high; follow the cursor of the page before, or name a payer or a range of dates")
+	}
+	return keys[page.Offset:], edge, nil
+}
+
+// edge returns the place of a single key, nil without one.
+func (w *claimWalk) edge(x tx, s step) (*place, error) {
+	keys, err := w.keys(x, s)
+	if err != nil || len(keys) == 0 {
+		return nil, err
+	}
+	return w.place(x, keys[0])
+}
+
+// place returns the place of a key, nil for none.
+func (w *claimWalk) place(x tx, k upstream.Key) (*place, error) {
+	if k.IsZero() {
+		return nil, nil
+	}
+	at := &place{Key: k}
+	if w.order.column != "claim_id" {
+		return at, nil
+	}
+	err := x.query("SELECT claim_id, line FROM claim WHERE customer_id = $1 AND id = $2", []any{w.t.id, storedID(w.t.id, k.ID)}, func(r row) error {
+		at.claimID, at.line = r.text(0), r.int(1)
+		return nil
+	})
+	if err == nil && at.claimID == "" {
+		err = upstream.Errorf(upstream.NotFound, "the claim this page begins after is not there any more; begin with the first page")
+	}
+	return at, err
+}
+
+// skipTo drops the parts before that of a key.
+func (w *claimWalk) skipTo(k upstream.Key) {
+	part := decidedPart
+	if k.Value == 0 {
+		part = pendingPart
+	}
+	if i := slices.Index(w.parts, part); i > 0 && !k.IsZero() {
+		w.parts = w.parts[i:]
+	}
+}
+
+// count counts the claims of a step, up to its limit.
+func (w *claimWalk) count(x tx, s step) (int64, error) {
+	text, args := w.statement(s)
+	return one(x, "SELECT COUNT(*) FROM ("+text+") counted", args...)
+}
