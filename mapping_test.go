@@ -47,9 +47,16 @@ func TestCPTMappingsAreHeldToOneForm(t *testing.T) {
 		code, group string
 		ok          bool
 	}{
-		{"99213", "Visits", true}, {" j1100 ", " Our  drugs ", true}, {"97110", strings.Repeat("é", 100), true},
-		{"9921", "Visits", false}, {"", "Visits", false}, {"99213", "", false}, {"99213", " ", false},
-		{"99213", strings.Repeat("x", 101), false}, {"99213", "a\x00b", false}, {"99213", "+1", false},
+		{"99213", "Visits", true},
+		{" j1100 ", " Our  drugs ", true},
+		{"97110", strings.Repeat("é", 100), true},
+		{"9921", "Visits", false},
+		{"", "Visits", false},
+		{"99213", "", false},
+		{"99213", " ", false},
+		{"99213", strings.Repeat("x", 101), false},
+		{"99213", "a\x00b", false},
+		{"99213", "+1", false},
 	} {
 		m := upstream.CPTMapping{Code: test.code, CPTGroup: test.group}
 		err := m.Normalize()

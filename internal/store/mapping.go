@@ -17,13 +17,15 @@ type mappingTable[M any] struct {
 }
 
 var payerMappings = mappingTable[upstream.PayerMapping]{
-	"payer_mapping", []string{"raw_key", "raw_name", "payer"},
+	"payer_mapping",
+	[]string{"raw_key", "raw_name", "payer"},
 	func(m *upstream.PayerMapping) (*int64, []*string) { return &m.ID, []*string{&m.Key, &m.Raw, &m.Payer} },
 	"mapping payer list",
 }
 
 var cptMappings = mappingTable[upstream.CPTMapping]{
-	"cpt_mapping", []string{"code", "cpt_group"},
+	"cpt_mapping",
+	[]string{"code", "cpt_group"},
 	func(m *upstream.CPTMapping) (*int64, []*string) { return &m.ID, []*string{&m.Code, &m.CPTGroup} },
 	"mapping cpt list",
 }
