@@ -20,6 +20,7 @@ type Store struct {
 	db           engine
 	queries      atomic.Int64
 	dictionaries dictionaries
+	look         looks
 }
 
 // Open opens the database of a URL, makes it if it is a file that does not exist
@@ -31,7 +32,7 @@ func Open(ctx context.Context, url string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{db: db}
+	s := &Store{db: db, look: manyLooks}
 	if err := s.migrate(ctx); err != nil {
 		db.close()
 		return nil, err
