@@ -7,13 +7,10 @@ import (
 	"upstream"
 )
 
-// countRows is how many claims are looked at to count those that pass a filter
-// which no rollup knows.
-const countRows = 20_000
-
 // countClaims counts the claims that pass: exactly from the customer's own count
-// and from rollups where they know the filter, else among countRows claims.
-func (t *Tenant) countClaims(x tx, l *terms, c *claimConditions) (upstream.Count, error) {
+// and from rollups where they know the filter, or where the page has all of them;
+// else among countRows claims, and those that the page has.
+func (t *Tenant) countClaims(x tx, c *claimConditions, page upstream.Page, list *upstream.List[upstream.Claim]) (upstream.Count, error) {
 	exact := func(n int64, err error) (upstream.Count, error) { return upstream.Count{N: n, Exact: true}, err }
 	inRollups := c.carcs == nil && c.location == 0 && !c.otherCodes && !c.serviced.given() && c.search == ""
 	switch {
@@ -24,7 +21,15 @@ func (t *Tenant) countClaims(x tx, l *terms, c *claimConditions) (upstream.Count
 	case inRollups && c.outcomes == nil && !c.decided.given():
 		return exact(t.countSubmitted(x, c))
 	}
-	return t.countByLooking(x, c)
+	seen, fromStart := int64(page.Offset+len(list.Items)), page.After.IsZero() && page.Before.IsZero()
+	if fromStart && list.Next.IsZero() && (len(list.Items) > 0 || page.Offset == 0) {
+		return exact(seen, nil)
+	}
+	count, err := t.countByLooking(x, c)
+	if fromStart && len(list.Items) > 0 {
+		count.N = max(count.N, seen)
+	}
+	return count, err
 }
 
 // countStates counts by current outcome and decided day.
@@ -86,7 +91,7 @@ func (t *Tenant) countByLooking(x tx, c *claimConditions) (upstream.Count, error
 	count := upstream.Count{Exact: true}
 	w := newWalk(t, order, false, c)
 	for _, part := range w.parts {
-		until, err := w.edge(x, step{part: part, limit: 1, offset: countRows - 1})
+		until, err := w.edge(x, step{part: part, limit: 1, offset: t.s.look.count - 1})
 		if err != nil {
 			return count, err
 		}

@@ -2,20 +2,22 @@ package store
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"strings"
 
 	"upstream"
 )
 
-const (
-	// scanRows is how many claims a page looks at where a filter has no index.
-	scanRows = 20_000
-	// firstScan is how many it looks at first; each further time four times as many.
-	firstScan = 1000
-	// maxLegs is how many payers are walked side by side, each in its own order.
-	maxLegs = 16
-)
+// maxLegs is how many payers are walked side by side, each in its own order.
+const maxLegs = 16
+
+// looks bound how many claims are looked at where a filter has no index: first by
+// a page, each further time four times as many, up to page; and by a count.
+type looks struct{ first, page, count int }
+
+// manyLooks take some milliseconds.
+var manyLooks = looks{first: 1000, page: 20_000, count: 10_000}
 
 // claimWalk goes through claims in the order of an index, by keys, so that the
 // page after any claim costs the same.
@@ -30,7 +32,7 @@ type claimWalk struct {
 	back  bool // from the end of the list to its beginning
 	c     *claimConditions
 	parts []walkPart
-	legs  []int64 // payers that are walked side by side
+	legs  []int64 // payers whose claims are walked side by side
 }
 
 // walkPart is a part of a walk by decided date.
@@ -100,40 +102,88 @@ func (w *claimWalk) residual(p *params) (text string) {
 	return text + c.serviced.within("service_date + 0", p)
 }
 
-// reach writes the conditions on what the walk is ordered by.
-func (w *claimWalk) reach(part walkPart, p *params) (text string) {
-	switch w.order.column {
-	case "decided_date":
-		switch part {
-		case pendingPart:
-			return " AND decided_date IS NULL"
-		case decidedPart:
-			text = " AND decided_date IS NOT NULL"
-		}
-		return text + w.c.decided.within("decided_date", p)
-	case "submitted_date":
-		return w.c.submitted.within("submitted_date", p)
-	case "id":
-		return " AND id > " + p.add(storedID(w.t.id, 0)) + " AND id < " + p.add(storedID(w.t.id+1, 0))
+// ranges writes the conditions that the index fulfils: from where to where the walk
+// goes, as ranges that are walked side by side. Of two bounds on one side only the
+// tighter one is written, as SQLite begins at any one of them and passes over the
+// rest; and it can't begin in the middle of a day unless the day is a range of its own.
+func (w *claimWalk) ranges(s step, p *params) []string {
+	_, sign := w.order.direction(w.back)
+	low, high, above, below := s.after, s.until, " > ", " <= "
+	if sign == " < " {
+		low, high, above, below = s.until, s.after, " >= ", " < "
 	}
-	if w.c.search == "" {
-		return ""
+	switch {
+	case w.order.column == "id":
+		return []string{w.idLimits(low, high, above, below, p)}
+	case w.order.column == "claim_id":
+		return []string{w.searchLimits(low, high, above, below, p)}
+	case s.part == pendingPart:
+		return []string{" AND decided_date IS NULL" + w.idLimits(low, high, above, below, p)}
 	}
-	const last = "\U0010FFFF" // comes after all that a claim id may go on with
-	return " AND claim_id >= " + p.add(w.c.search) + " AND claim_id < " + p.add(w.c.search+last)
+	d := w.c.submitted
+	if w.order.column == "decided_date" {
+		d = w.c.decided
+	}
+	return w.dayRanges(d, low, high, above, below, p)
 }
 
-// beyond writes the condition that a claim lies on one side of a place.
-func (w *claimWalk) beyond(part walkPart, at *place, sign string, p *params) string {
-	switch {
-	case at == nil:
-		return ""
-	case w.order.column == "claim_id":
-		return " AND (claim_id, line)" + sign + "(" + p.add(at.claimID) + ", " + p.add(at.line) + ")"
-	case w.order.column == "id" || part == pendingPart:
-		return " AND id" + sign + p.add(storedID(w.t.id, at.ID))
+func (w *claimWalk) dayRanges(d days, low, high *place, above, below string, p *params) (all []string) {
+	column := " AND " + w.order.column
+	if low != nil && low.Value < d.first {
+		low = nil
 	}
-	return " AND (" + w.order.column + ", id)" + sign + "(" + p.add(at.Value) + ", " + p.add(storedID(w.t.id, at.ID)) + ")"
+	if high != nil && d.last != 0 && high.Value > d.last {
+		high = nil
+	}
+	if low != nil && high != nil && low.Value == high.Value {
+		return []string{column + " = " + p.add(low.Value) + w.idLimits(low, high, above, below, p)}
+	}
+	// Without a first day SQLite would go through all pending claims.
+	between, first := " >= ", cmp.Or(d.first, math.MinInt32)
+	if low != nil {
+		all = append(all, column+" = "+p.add(low.Value)+" AND id"+above+p.add(storedID(w.t.id, low.ID)))
+		between, first = " > ", low.Value
+	}
+	rest := column + between + p.add(first)
+	switch {
+	case high != nil:
+		all = append(all, column+" = "+p.add(high.Value)+" AND id"+below+p.add(storedID(w.t.id, high.ID)))
+		rest += column + " < " + p.add(high.Value)
+	case d.last != 0:
+		rest += column + " <= " + p.add(d.last)
+	}
+	return append(all, rest)
+}
+
+func (w *claimWalk) idLimits(low, high *place, above, below string, p *params) string {
+	first, last := storedID(w.t.id, 0), storedID(w.t.id+1, 0)
+	if low != nil {
+		first = storedID(w.t.id, low.ID)
+	}
+	if high != nil {
+		last = storedID(w.t.id, high.ID)
+	}
+	return " AND id" + above + p.add(first) + " AND id" + below + p.add(last)
+}
+
+func (w *claimWalk) searchLimits(low, high *place, above, below string, p *params) (text string) {
+	const last = "\U0010FFFF" // comes after all that a claim id may go on with
+	key := func(at *place, sign string) string {
+		return " AND (claim_id, line)" + sign + "(" + p.add(at.claimID) + ", " + p.add(at.line) + ")"
+	}
+	switch {
+	case low != nil && low.claimID >= w.c.search:
+		text = key(low, above)
+	case w.c.search != "":
+		text = " AND claim_id >= " + p.add(w.c.search)
+	}
+	switch {
+	case high != nil && (w.c.search == "" || high.claimID < w.c.search+last):
+		text += key(high, below)
+	case w.c.search != "":
+		text += " AND claim_id < " + p.add(w.c.search+last)
+	}
+	return text
 }
 
 // from returns the table, on SQLite with the index that has the order: without
@@ -167,7 +217,7 @@ type step struct {
 // legs lazily, each read in the order of its index.
 func (w *claimWalk) statement(s step) (string, params) {
 	p := params{w.t.id}
-	direction, sign := w.order.direction(w.back)
+	direction, _ := w.order.direction(w.back)
 	value, order := w.order.column, w.order.column+direction+", id"+direction
 	switch w.order.column {
 	case "id":
@@ -175,23 +225,25 @@ func (w *claimWalk) statement(s step) (string, params) {
 	case "claim_id":
 		value, order = "0", "claim_id"+direction+", line"+direction
 	}
-	conditions := w.reach(s.part, &p) + w.beyond(s.part, s.after, sign, &p)
-	if s.until != nil {
-		conditions += w.beyond(s.part, s.until, map[string]string{" < ": " >= ", " > ": " <= "}[sign], &p)
-	}
+	ranges, conditions := w.ranges(s, &p), ""
 	if s.pass {
-		conditions += w.residual(&p)
+		conditions = w.residual(&p)
 	}
-	read := "SELECT " + value + ", id" + w.from() + " WHERE customer_id = $1"
-	legs := []string{read + conditions}
+	payers := []string{""}
 	if w.legs != nil {
-		legs = nil
+		payers = nil
 		for _, payer := range w.legs {
-			legs = append(legs, read+" AND payer_id = "+p.add(payer)+conditions)
+			payers = append(payers, " AND payer_id = "+p.add(payer))
 		}
-		if len(legs) > 1 {
-			order = "1" + direction + ", 2" + direction
+	}
+	var legs []string
+	for _, payer := range payers {
+		for _, reach := range ranges {
+			legs = append(legs, "SELECT "+value+", id"+w.from()+" WHERE customer_id = $1"+payer+reach+conditions)
 		}
+	}
+	if len(legs) > 1 {
+		order = "1" + direction + ", 2" + direction
 	}
 	text := strings.Join(legs, " UNION ALL ") + " ORDER BY " + order + " LIMIT " + p.add(s.limit)
 	if s.offset > 0 {
@@ -246,11 +298,10 @@ func (w *claimWalk) page(x tx, page upstream.Page) (keys []upstream.Key, edge up
 	return keys, edge, nil
 }
 
-// scan is page where claims have to be looked at: some at first, then more, up to
-// scanRows.
+// scan is page where claims have to be looked at: some at first, then more.
 func (w *claimWalk) scan(x tx, page upstream.Page, at *place) (keys []upstream.Key, edge upstream.Key, err error) {
-	wanted, left := page.Offset+page.Limit()+1, scanRows
-	rows := firstScan
+	wanted, left := page.Offset+page.Limit()+1, w.t.s.look.page
+	rows := w.t.s.look.first
 	for _, part := range w.parts {
 		for more := true; more && len(keys) < wanted; {
 			if left <= 0 {
@@ -271,7 +322,7 @@ func (w *claimWalk) scan(x tx, page upstream.Page, at *place) (keys []upstream.K
 			}
 			left, rows, more = left-rows, 4*rows, at != nil
 		}
-		left = max(left, firstScan) // an edge must lie in the part where the walk ends
+		left = max(left, w.t.s.look.first) // an edge must lie in the part where the walk ends
 	}
 	return keys[min(page.Offset, len(keys)):], upstream.Key{}, nil
 }

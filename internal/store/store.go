@@ -21,6 +21,7 @@ type Store struct {
 	queries      atomic.Int64
 	slow         *slowLog // nil: nobody asks
 	dictionaries dictionaries
+	look         looks
 }
 
 // Open opens the database of a URL, makes it if it is a file that does not exist
@@ -32,7 +33,7 @@ func Open(ctx context.Context, url string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{db: db}
+	s := &Store{db: db, look: manyLooks}
 	if err := s.migrate(ctx); err != nil {
 		db.close()
 		return nil, err
