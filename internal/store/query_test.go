@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
@@ -218,5 +220,46 @@ func TestThePoolIsAsLargeAsTheURLSays(t *testing.T) {
 		if got := open(t, url+parameter).Pool().Max; got != want {
 			t.Errorf("%q: %d connections, want %d", parameter, got, want)
 		}
+	}
+}
+
+// Readers that overlap keep SQLite from starting its log anew.
+func TestTheLogStaysSmallWhileReadersOverlap(t *testing.T) {
+	const rows, limit = 20_000, 1 << 20
+	peak := func(limit int64) (peak int64) {
+		path := filepath.Join(t.TempDir(), "test.db")
+		s := open(t, "sqlite:"+path)
+		tenant := customer(t, s, "A")
+		e := s.db.(*sqliteEngine)
+		e.walLimit, e.walNext = limit, limit
+		ctx, cancel := context.WithCancel(t.Context())
+		var readers sync.WaitGroup
+		for range 4 {
+			readers.Go(func() {
+				for ctx.Err() == nil {
+					_ = s.read(ctx, func(x tx) error {
+						_, err := one(x, "SELECT COUNT(*) FROM customer")
+						time.Sleep(5 * time.Millisecond)
+						return err
+					})
+				}
+			})
+		}
+		_, err := tenant.Load(t.Context(), generated(t, rows), LoadOptions{BatchRows: 100, Now: now, Progress: func(int64) {
+			if log, err := os.Stat(path + "-wal"); err == nil {
+				peak = max(peak, log.Size())
+			}
+		}})
+		if err != nil {
+			t.Error(err)
+		}
+		cancel()
+		readers.Wait()
+		consistent(t, tenant)
+		return peak
+	}
+	small, large := peak(limit), peak(1<<40)
+	if small > 3*limit || large < 2*small {
+		t.Errorf("the log grew to %d bytes with a limit of %d, to %d without", small, limit, large)
 	}
 }

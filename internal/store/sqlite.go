@@ -29,6 +29,8 @@ type sqliteEngine struct {
 	readers *sqlitex.Pool
 	size    int // of readers
 
+	walLimit, walNext int64 // bytes of the log from which on it is emptied, and tried to be next
+
 	closing         sync.Once
 	closed          chan struct{}
 	reading, writes atomic.Int64 // who have a connection or wait for one
@@ -84,7 +86,7 @@ func openSQLite(path string) (engine, error) {
 	if err != nil {
 		return nil, errors.Join(sqliteError(path, err), writer.Close())
 	}
-	e := &sqliteEngine{path: path, file: file, turn: make(chan struct{}, 1), writer: writer, readers: readers, size: size, closed: make(chan struct{})}
+	e := &sqliteEngine{path: path, file: file, turn: make(chan struct{}, 1), writer: writer, readers: readers, size: size, closed: make(chan struct{}), walLimit: walLimit, walNext: walLimit}
 	e.turn <- struct{}{}
 	return e, nil
 }
@@ -142,12 +144,45 @@ func (e *sqliteEngine) write(ctx context.Context, _ int64, f func(tx) error) err
 		return err
 	}
 	defer e.endTurn()
-	return e.in(ctx, e.writer, "BEGIN IMMEDIATE", func(t tx) error {
+	err := e.in(ctx, e.writer, "BEGIN IMMEDIATE", func(t tx) error {
 		if err := f(t); err != nil {
 			return err
 		}
 		// What is written to a deleted file is lost, however durably.
 		return e.present()
+	})
+	if err == nil {
+		e.emptyLog()
+	}
+	return err
+}
+
+// The write-ahead log is emptied at walLimit, and where readers are in the way for
+// longer than checkpointWait, again after each walStep.
+const (
+	walLimit       = 64 << 20
+	walStep        = 16 << 20
+	checkpointWait = time.Second
+)
+
+// emptyLog empties a large write-ahead log. SQLite's own checkpoints start it
+// anew only when they find no reader in it, and so never while readers overlap:
+// a bulk load under steady requests would fill the disk. This one waits for the
+// readers of now; those who come meanwhile read the file. A log that stays large
+// is no error: what was written is safe in it.
+func (e *sqliteEngine) emptyLog() {
+	log, err := os.Stat(e.path + "-wal")
+	if err != nil || log.Size() < e.walNext {
+		return
+	}
+	e.writer.SetBusyTimeout(checkpointWait)
+	defer e.writer.SetBusyTimeout(busyTimeout)
+	e.walNext = log.Size() + walStep
+	_ = (&sqliteTx{e.writer}).query("PRAGMA wal_checkpoint(TRUNCATE)", nil, func(r row) error {
+		if busy := r.int(0) != 0; !busy {
+			e.walNext = e.walLimit
+		}
+		return nil
 	})
 }
 

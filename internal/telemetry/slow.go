@@ -47,7 +47,8 @@ func (l *slowLog) add(e slowEntry) {
 func (l *slowLog) last() []slowEntry {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	out := slices.Concat(l.ring[l.next:], l.ring[:l.next])
+	out := append([]slowEntry{}, l.ring[l.next:]...)
+	out = append(out, l.ring[:l.next]...)
 	slices.Reverse(out)
 	return out
 }
