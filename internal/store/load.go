@@ -36,6 +36,9 @@ type LoadOptions struct {
 	// their fate committed.
 	Progress func(rows int64)
 	Now      time.Time
+	// Job leaves an upload that ends with an error as it is: the job that loads it
+	// decides whether there is another attempt.
+	Job bool
 }
 
 // batch is what one transaction applies.
@@ -105,14 +108,21 @@ func (l *loader) begin(ctx context.Context) error {
 		if err := find(); err != nil || l.upload.ID != 0 {
 			return err
 		}
-		_, err := t.exec(`INSERT INTO upload (customer_id, id, sha256, filename, status, file_date, created_at)
-			SELECT $1, COALESCE(MAX(id), 0) + 1, $2, $3, $4, $5, $6 FROM upload WHERE customer_id = $1`,
-			l.t.id, l.src.SHA256, l.src.Filename, string(upstream.UploadRunning), int64(l.src.FileDate), l.o.Now.UnixMicro())
-		if err != nil {
+		if _, err := l.t.insertUpload(t, l.src.Filename, l.src.SHA256, upstream.UploadRunning, l.src.FileDate, l.o.Now); err != nil {
 			return err
 		}
 		return find()
 	})
+}
+
+func (t *Tenant) insertUpload(x tx, filename, sha256 string, status upstream.UploadStatus, fileDate upstream.Day, now time.Time) (int64, error) {
+	id, err := one(x, "SELECT COALESCE(MAX(id), 0) + 1 FROM upload WHERE customer_id = $1", t.id)
+	if err != nil {
+		return 0, err
+	}
+	_, err = x.exec("INSERT INTO upload (customer_id, id, sha256, filename, status, file_date, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+		t.id, id, sha256, filename, string(status), int64(fileDate), now.UnixMicro())
+	return id, err
 }
 
 // run reads the source in one goroutine and writes in another.
@@ -312,6 +322,8 @@ func (l *loader) finish(cause error) error {
 	switch {
 	case upstream.ErrorCode(cause) == upstream.Conflict: // the upload is another process's
 		return nil
+	case cause != nil && l.o.Job:
+		return nil
 	case errors.Is(cause, context.Canceled):
 		status = upstream.UploadRunning
 	case cause != nil:
@@ -349,15 +361,29 @@ func (t *Tenant) Rejects(ctx context.Context, upload int64, limit int) ([]upstre
 }
 
 // Upload returns the upload of these bytes, or NotFound.
-func (t *Tenant) Upload(ctx context.Context, sha256 string) (u upstream.Upload, err error) {
+func (t *Tenant) Upload(ctx context.Context, sha256 string) (upstream.Upload, error) {
+	u, err := t.uploadWhere(ctx, "sha256", sha256)
+	if err == nil && u.ID == 0 {
+		err = upstream.Errorf(upstream.NotFound, "this file has not been loaded")
+	}
+	return u, err
+}
+
+// UploadByID returns an upload, or NotFound.
+func (t *Tenant) UploadByID(ctx context.Context, id int64) (upstream.Upload, error) {
+	u, err := t.uploadWhere(ctx, "id", id)
+	if err == nil && u.ID == 0 {
+		err = upstream.Errorf(upstream.NotFound, "there is no upload %d", id)
+	}
+	return u, err
+}
+
+func (t *Tenant) uploadWhere(ctx context.Context, column string, value any) (u upstream.Upload, err error) {
 	err = t.s.read(ctx, func(x tx) error {
-		return x.query("SELECT "+uploadColumns+" FROM upload WHERE customer_id = $1 AND sha256 = $2", []any{t.id, sha256}, func(r row) error {
+		return x.query("SELECT "+uploadColumns+" FROM upload WHERE customer_id = $1 AND "+column+" = $2", []any{t.id, value}, func(r row) error {
 			u, _ = scanUpload(r)
 			return nil
 		})
 	})
-	if err == nil && u.ID == 0 {
-		err = upstream.Errorf(upstream.NotFound, "this file has not been loaded")
-	}
 	return u, err
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -131,6 +133,10 @@ func postgresError(err error) error {
 		}
 		// Never the row that failed: DETAIL holds claim content.
 		return fmt.Errorf("PostgreSQL: %s (SQLSTATE %s)", server.Message, server.Code)
+	}
+	var network net.Error
+	if errors.As(err, &network) || errors.Is(err, io.ErrUnexpectedEOF) || pgconn.SafeToRetry(err) {
+		return upstream.Errorf(upstream.Unavailable, "the connection to PostgreSQL broke; try again")
 	}
 	return err
 }
