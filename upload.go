@@ -8,6 +8,7 @@ type UploadStatus string
 // The states of an upload. A running one that no process works on was cut off;
 // loading the same bytes again continues it.
 const (
+	UploadQueued  UploadStatus = "queued" // its bytes are there, a job will load them
 	UploadRunning UploadStatus = "running"
 	UploadSuccess UploadStatus = "success"
 	UploadFailed  UploadStatus = "failed"

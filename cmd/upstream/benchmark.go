@@ -10,6 +10,7 @@ import (
 
 	"upstream"
 	"upstream/internal/bench"
+	"upstream/internal/detection"
 	"upstream/internal/store"
 )
 
@@ -67,16 +68,16 @@ func (c *benchmarkCmd) Run(a *app) error {
 		}
 	}
 	return a.withDatabase(c.Customer, func(s *store.Store, t *store.Tenant) error {
-		defer collectRarely(store.From(c.From))()
+		defer detection.CollectRarely(store.From(c.From))()
 		customer, err := t.Customer(a)
 		if err != nil {
 			return err
 		}
-		d := detection{detector: c.Detector, today: a.today(), from: store.From(c.From), budget: c.Budget}
+		d := detection.Detection{Detector: c.Detector, Today: a.today(), From: store.From(c.From), Budget: c.Budget}
 		evaluate := func(ctx context.Context) (bench.Work, error) {
 			before := s.Queries()
-			f, err := d.evaluate(ctx, t)
-			return bench.Work{Events: len(f.events), ClaimsInWindows: f.claimsInWindows, Reads: s.Queries() - before}, err
+			f, err := d.Evaluate(ctx, t)
+			return bench.Work{Events: len(f.Events), ClaimsInWindows: f.ClaimsInWindows, Reads: s.Queries() - before}, err
 		}
 		report, err := bench.Run(a, bench.Options{Customer: customer.ID, Claims: customer.Claims, From: c.From, Detector: c.Detector, Runs: c.Runs}, evaluate)
 		if err != nil {
@@ -94,23 +95,23 @@ func (c *benchmarkCmd) Run(a *app) error {
 
 // bySignal measures detection with the denial rate alone, and with one more signal
 // each.
-func (c *benchmarkCmd) bySignal(a *app, t *store.Tenant, d detection) ([]bench.SignalFigures, error) {
-	if c.Detector != upstreamDetector {
+func (c *benchmarkCmd) bySignal(a *app, t *store.Tenant, d detection.Detection) ([]bench.SignalFigures, error) {
+	if c.Detector != detection.Upstream {
 		return nil, nil
 	}
 	var out []bench.SignalFigures
 	for _, part := range []struct {
 		name    string
-		without signals
+		without detection.Signals
 	}{
-		{"denial rate alone", signals{timing: true, amounts: true}},
-		{"with decision times, overturns and takebacks", signals{amounts: true}},
-		{"with allowed amounts", signals{timing: true}},
-		{"with all", signals{}},
+		{"denial rate alone", detection.Signals{Timing: true, Amounts: true}},
+		{"with decision times, overturns and takebacks", detection.Signals{Amounts: true}},
+		{"with allowed amounts", detection.Signals{Timing: true}},
+		{"with all", detection.Signals{}},
 	} {
-		d.without = part.without
+		d.Without = part.without
 		ms, err := bench.Median(a, c.Runs, func(ctx context.Context) error {
-			_, err := d.evaluate(ctx, t)
+			_, err := d.Evaluate(ctx, t)
 			return err
 		})
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"text/tabwriter"
 
 	"upstream"
+	"upstream/internal/detection"
 	"upstream/internal/drift"
 	"upstream/internal/store"
 	"upstream/internal/synth"
@@ -64,7 +65,7 @@ func (c *demoCmd) run(a *app, s *store.Store) error {
 		return err
 	}
 	a.printf("%d weekly detections replayed in %.1f s; nothing after its week is used by any of them\n", weeks, a.now().Sub(start).Seconds())
-	events, err := allEvents(a, t, store.EventFilter{Detector: upstreamDetector})
+	events, err := allEvents(a, t, store.EventFilter{Detector: detection.Upstream})
 	if err != nil {
 		return err
 	}
@@ -108,7 +109,7 @@ func (c *demoCmd) customer(a *app, s *store.Store) (upstream.Customer, upstream.
 // replay runs detection as of each of the last 52 weeks, as a schedule would
 // have done, and stores the runs.
 func (a *app) replay(t *store.Tenant, asOf upstream.Day) (weeks int, err error) {
-	data, err := loadData(a, t, asOf, store.FromRollups, signals{})
+	data, err := detection.Load(a, t, asOf, store.FromRollups, detection.Signals{})
 	if err != nil || data.Decisions.Days() == 0 {
 		return 0, err
 	}
@@ -117,9 +118,9 @@ func (a *app) replay(t *store.Tenant, asOf upstream.Day) (weeks int, err error) 
 		if day < data.Decisions.From {
 			continue
 		}
-		_, err := saved(a, t, a.now, func() (finding, error) {
-			f, err := evaluateAt(a, t, detector, day, store.FromRollups)
-			f.run.RunType = "weekly"
+		_, err := detection.Save(a, t, a.now, func() (detection.Finding, error) {
+			f, err := detection.At(a, t, detector, day, store.FromRollups)
+			f.Run.RunType = "weekly"
 			return f, err
 		})
 		if err != nil {

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"hash"
 	"io"
 	"os"
 	"path/filepath"
@@ -13,6 +12,7 @@ import (
 
 	"upstream"
 	"upstream/internal/ingest"
+	"upstream/internal/jobs"
 	"upstream/internal/store"
 )
 
@@ -87,14 +87,10 @@ func (c *ingestCmd) one(a *app, t *store.Tenant, path string, fileDate upstream.
 		return err
 	}
 	defer f.Close()
-	reader, err := ingest.NewCSV(&sameBytes{f: f, sum: sha256.New(), want: sum}, ingest.Options{FileHash: sum})
-	if err != nil {
-		return upstream.Errorf(upstream.ErrorCode(err), "%s: %w", path, err)
-	}
 	known, err := t.Upload(a, sum)
 	done := err == nil && known.Status == upstream.UploadSuccess
 	p := a.progress(filepath.Base(path), 0)
-	u, err := t.Load(a, store.Source{Filename: filepath.Base(path), SHA256: sum, FileDate: fileDate, Next: reader.Next},
+	u, columns, err := jobs.LoadCSV(a, t, jobs.File{Name: filepath.Base(path), SHA256: sum, Date: fileDate, Bytes: f},
 		store.LoadOptions{Progress: p.update, Now: a.now()})
 	p.end()
 	if err != nil {
@@ -118,7 +114,7 @@ func (c *ingestCmd) one(a *app, t *store.Tenant, path string, fileDate upstream.
 	if !c.JSON {
 		c.tell(a, u, rejects.Items, done)
 	}
-	if u.Updated > 0 && !slices.ContainsFunc(reader.Columns(), func(c ingest.Column) bool { return c.Field == "line" }) {
+	if u.Updated > 0 && !slices.ContainsFunc(columns, func(c ingest.Column) bool { return c.Field == "line" }) {
 		a.notef("%s has no column for the line of a claim: rows of one claim number were taken for one claim", path)
 	}
 	if u.Read == u.Rejected {
@@ -184,24 +180,6 @@ func checkCSV(f *os.File, path string) error {
 	}
 	_, err := f.Seek(0, io.SeekStart)
 	return err
-}
-
-// sameBytes reads a file again and fails at its end when it is no longer the one
-// that was hashed: an export still being written would be loaded under a hash
-// that is not its own, and counted twice the next time.
-type sameBytes struct {
-	f    *os.File
-	sum  hash.Hash
-	want string
-}
-
-func (r *sameBytes) Read(p []byte) (int, error) {
-	n, err := r.f.Read(p)
-	r.sum.Write(p[:n])
-	if errors.Is(err, io.EOF) && hex.EncodeToString(r.sum.Sum(nil)) != r.want {
-		return n, upstream.Errorf(upstream.Invalid, "the file changed while it was read; wait until it is written whole and load it again")
-	}
-	return n, err
 }
 
 // contextReader ends a long read with its context.

@@ -2,15 +2,12 @@ package main
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"upstream"
 )
 
 const (
@@ -255,36 +252,6 @@ func TestBytesAndNotTheNameMakeAFileTheSame(t *testing.T) {
 	// One byte more is another file, whose claims are named after it.
 	longer := w.file("longer.csv", string(bytes.TrimRight(b, "\n"))+"\n\n")
 	contains(t, w.must("ingest", "--customer", "1", longer), " inserted")
-}
-
-func TestFileThatGrowsWhileItIsReadIsRefused(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "growing.csv")
-	if err := os.WriteFile(path, []byte("payer,cpt,submitted_date,decided_date,outcome\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	f, sum, err := openHashed(t.Context(), path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	if _, err := io.ReadAll(&sameBytes{f: f, sum: sha256.New(), want: sum}); err != nil {
-		t.Errorf("the same bytes: %v", err)
-	}
-	more, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := more.WriteString("Aetna,99213,2026-04-01,2026-04-10,PAID\n"); err != nil {
-		t.Fatal(err)
-	}
-	more.Close()
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		t.Fatal(err)
-	}
-	_, err = io.ReadAll(&sameBytes{f: f, sum: sha256.New(), want: sum})
-	if upstream.ErrorCode(err) != upstream.Invalid {
-		t.Errorf("grown: %v, want invalid", err)
-	}
 }
 
 func TestPasswordOfADatabaseIsNotPrinted(t *testing.T) {

@@ -55,6 +55,7 @@ type cli struct {
 	Audit     auditCmd     `cmd:"" help:"List the audit log, and check that it is whole."`
 	Mapping   mappingCmd   `cmd:"" help:"Say which payers and procedure groups the customer's files mean."`
 	Rollup    rollupCmd    `cmd:"" help:"Check the rollups against the claims, or make them again."`
+	Worker    workerCmd    `cmd:"" help:"Load uploads and run detections that servers have queued, until it is stopped."`
 	Migrate   migrateCmd   `cmd:"" help:"Bring the database's schema up to date; every other command does so too."`
 	Generate  generateCmd  `cmd:"" name:"generate-synthetic-data" aliases:"generate_synthetic_data" help:"Make synthetic claims with planted drifts, into the database or a file."`
 	Benchmark benchmarkCmd `cmd:"" name:"benchmark-drift" aliases:"benchmark_drift" help:"Measure how fast detection is and how much memory it takes."`

@@ -36,6 +36,9 @@ type LoadOptions struct {
 	// their fate committed.
 	Progress func(rows int64)
 	Now      time.Time
+	// Job leaves an upload that ends with an error as it is: the job that loads it
+	// decides whether there is another attempt.
+	Job bool
 }
 
 // batch is what one transaction applies.
@@ -109,16 +112,23 @@ func (l *loader) begin(ctx context.Context) error {
 		if err := find(); err != nil || l.upload.ID != 0 {
 			return err
 		}
-		_, err := t.exec(`INSERT INTO upload (customer_id, id, sha256, filename, status, file_date, created_at)
-			SELECT $1, COALESCE(MAX(id), 0) + 1, $2, $3, $4, $5, $6 FROM upload WHERE customer_id = $1`,
-			l.t.id, l.src.SHA256, l.src.Filename, string(upstream.UploadRunning), int64(l.src.FileDate), l.o.Now.UnixMicro())
-		if err != nil {
+		if _, err := l.t.insertUpload(t, l.src.Filename, l.src.SHA256, upstream.UploadRunning, l.src.FileDate, l.o.Now); err != nil {
 			return err
 		}
-		err = find()
+		err := find()
 		nameAuditTarget(ctx, l.upload.ID)
 		return err
 	})
+}
+
+func (t *Tenant) insertUpload(x tx, filename, sha256 string, status upstream.UploadStatus, fileDate upstream.Day, now time.Time) (int64, error) {
+	id, err := one(x, "SELECT COALESCE(MAX(id), 0) + 1 FROM upload WHERE customer_id = $1", t.id)
+	if err != nil {
+		return 0, err
+	}
+	_, err = x.exec("INSERT INTO upload (customer_id, id, sha256, filename, status, file_date, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+		t.id, id, sha256, filename, string(status), int64(fileDate), now.UnixMicro())
+	return id, err
 }
 
 // run reads the source in one goroutine and writes in another.
@@ -318,6 +328,8 @@ func (l *loader) finish(cause error) error {
 	status, text := upstream.UploadSuccess, ""
 	switch {
 	case upstream.ErrorCode(cause) == upstream.Conflict: // the upload is another process's
+		return nil
+	case cause != nil && l.o.Job:
 		return nil
 	case errors.Is(cause, context.Canceled):
 		status = upstream.UploadRunning

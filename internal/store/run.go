@@ -45,15 +45,15 @@ func (t *Tenant) Incidents(ctx context.Context, detector string, asOf upstream.D
 	return events, basis, err
 }
 
-// newestRun returns the id of a detector's newest run and the latest day that
-// any of its runs was made as of; zeros without a run.
-func (t *Tenant) newestRun(x tx, detector string) (id int64, asOf upstream.Day, err error) {
-	err = x.query("SELECT COALESCE(MAX(id), 0), COALESCE(MAX(as_of), 0) FROM report_run WHERE customer_id = $1 AND detector = $2",
+// newestRun tells which of a detector's runs was saved last, in the customer's order
+// of saving, and the latest day that any of them was made as of; zeros without a run.
+func (t *Tenant) newestRun(x tx, detector string) (saved int64, asOf upstream.Day, err error) {
+	err = x.query("SELECT COALESCE(MAX(saved), 0), COALESCE(MAX(as_of), 0) FROM report_run WHERE customer_id = $1 AND detector = $2 AND saved > 0",
 		[]any{t.id, detector}, func(r row) error {
-			id, asOf = r.int(0), upstream.Day(r.int(1))
+			saved, asOf = r.int(0), upstream.Day(r.int(1))
 			return nil
 		})
-	return id, asOf, err
+	return saved, asOf, err
 }
 
 // incidents returns a detector's incidents as they stand now, by id.
@@ -92,7 +92,8 @@ func (t *Tenant) toldOn(x tx, detector string, asOf upstream.Day) (out []upstrea
 	return out, err
 }
 
-// SaveRun stores a run with its events and gives both their ids. basis is what
+// SaveRun stores a run with its events and gives both their ids; a run that RequestRun
+// made has its id, and is ErrLost when it has ended already. basis is what
 // Incidents returned beside the incidents that the run started from; when another
 // run of the detector was saved since, SaveRun is a Conflict: evaluate again.
 //
@@ -113,7 +114,7 @@ func (t *Tenant) SaveRun(ctx context.Context, run *upstream.ReportRun, events []
 		if newest != basis {
 			return upstream.Errorf(upstream.Conflict, "another detection was saved in the meantime; run it again")
 		}
-		if err := t.insertRun(x, run, len(events)); err != nil {
+		if err := t.endRun(x, run, len(events)); err != nil {
 			return err
 		}
 		nameAuditTarget(ctx, run.ID)
@@ -131,23 +132,6 @@ func (t *Tenant) SaveRun(ctx context.Context, run *upstream.ReportRun, events []
 		}
 		return nil
 	})
-}
-
-func (t *Tenant) insertRun(x tx, run *upstream.ReportRun, events int) error {
-	id, err := one(x, "SELECT COALESCE(MAX(id), 0) + 1 FROM report_run WHERE customer_id = $1", t.id)
-	if err != nil {
-		return err
-	}
-	run.ID = id
-	summary, err := json.Marshal(run.Summary)
-	if err != nil {
-		return err
-	}
-	_, err = x.exec(`INSERT INTO report_run (customer_id, id, run_type, status, detector, as_of, started_at, finished_at, event_count, summary, error)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
-		t.id, id, run.RunType, string(run.Status), run.Detector, int64(run.AsOf),
-		run.StartedAt.UnixMicro(), run.FinishedAt.UnixMicro(), events, string(summary), run.Error)
-	return err
 }
 
 // lookBack gives the events of a run on a past day the ids of the incidents whose
