@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+	"github.com/mattn/go-isatty"
 	"upstream"
 	"upstream/internal/store"
 )
@@ -39,11 +40,13 @@ type app struct {
 	context.Context
 	environment
 	database string
+	command  *kong.Context
 }
 
 type cli struct {
 	Database string `help:"Where the data is: sqlite:FILE or postgres://user:password@host/name. A file is made on first use." secret:"url" default:"sqlite:upstream.db" placeholder:"URL"`
 
+	Serve     serveCmd     `cmd:"" help:"Serve the API and do the work behind it."`
 	Demo      demoCmd      `cmd:"" help:"From nothing to a drift feed: a demo customer, a year of claims with planted drifts, detection, and what was found beside what was planted."`
 	Ingest    ingestCmd    `cmd:"" help:"Load claims from CSV files. Loading a file again changes nothing."`
 	Detect    detectCmd    `cmd:"" name:"detect-drift" aliases:"detect_drift" help:"Find what changed, as of a date, and print the drift events."`
@@ -97,7 +100,7 @@ func run(ctx context.Context, args []string, env environment) int {
 		fmt.Fprintf(env.stderr, "upstream: %v; `upstream --help` shows the commands, `upstream COMMAND --help` their options\n", err)
 		return exitUsage
 	}
-	err = command.Run(&app{Context: ctx, environment: env, database: c.Database})
+	err = command.Run(&app{Context: ctx, environment: env, database: c.Database, command: command})
 	return exitCode(ctx, err, env.stderr)
 }
 
@@ -139,6 +142,22 @@ func (a *app) printf(format string, args ...any) { fmt.Fprintf(a.stdout, format,
 
 // notef tells a person something beside the output.
 func (a *app) notef(format string, args ...any) { fmt.Fprintf(a.stderr, format+"\n", args...) }
+
+// terminal reports whether a person reads the messages as they come.
+func (a *app) terminal() bool {
+	f, isFile := a.stderr.(*os.File)
+	return isFile && isatty.IsTerminal(f.Fd())
+}
+
+// getenv returns a variable of the environment.
+func (a *app) getenv(name string) string {
+	for _, v := range a.vars {
+		if value, ok := strings.CutPrefix(v, name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}
 
 func (a *app) today() upstream.Day { return upstream.DayOf(a.now()) }
 

@@ -10,8 +10,8 @@ import (
 // The form of an API key: "ups_", 8 characters that may be shown, "_", and 43
 // secret ones. The mark lets scanners find keys that were committed by mistake.
 const (
-	keyMark    = "ups_"
-	shownSize  = len(keyMark) + 8
+	KeyMark    = "ups_"
+	shownSize  = len(KeyMark) + 8
 	secretSize = 43 // 62^43 > 2^256
 	keySize    = shownSize + 1 + secretSize
 )
@@ -21,7 +21,7 @@ const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 // NewAPIKey makes an API key. The key is for its owner and nowhere else, the prefix
 // ("ups_ab12cd34") names it in lists and in the audit, the hash is what is stored.
 func NewAPIKey() (key, prefix, hash string) {
-	prefix = keyMark + randomText(shownSize-len(keyMark))
+	prefix = KeyMark + randomText(shownSize-len(KeyMark))
 	key = prefix + "_" + randomText(secretSize)
 	return key, prefix, sum(key)
 }
@@ -30,8 +30,8 @@ func NewAPIKey() (key, prefix, hash string) {
 // random bits there is nothing to guess that a slow hash would protect. Not ok is
 // what doesn't have the form of a key, so that it needs no query.
 func APIKeyHash(key string) (hash string, ok bool) {
-	if len(key) != keySize || !strings.HasPrefix(key, keyMark) || key[shownSize] != '_' ||
-		!isBase62(key[len(keyMark):shownSize]) || !isBase62(key[shownSize+1:]) {
+	if len(key) != keySize || !strings.HasPrefix(key, KeyMark) || key[shownSize] != '_' ||
+		!isBase62(key[len(KeyMark):shownSize]) || !isBase62(key[shownSize+1:]) {
 		return "", false
 	}
 	return sum(key), true

@@ -12,6 +12,15 @@ func groupsInForce(x tx, customer int64) (upstream.CPTGroups, error) {
 	return readGroups(x, "cpt_group_in_force", customer)
 }
 
+// CPTGroups returns the customer's own groups as the rollups hold them.
+func (t *Tenant) CPTGroups(ctx context.Context) (groups upstream.CPTGroups, err error) {
+	err = t.s.read(ctx, func(x tx) error {
+		groups, err = groupsInForce(x, t.id)
+		return err
+	})
+	return groups, err
+}
+
 func readGroups(x tx, table string, customer int64) (upstream.CPTGroups, error) {
 	groups := upstream.CPTGroups{}
 	err := x.query("SELECT code, cpt_group FROM "+table+" WHERE customer_id = $1", []any{customer}, func(r row) error {
