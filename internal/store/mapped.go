@@ -59,7 +59,7 @@ func (t *Tenant) claimsByPayer(ctx context.Context) (claims map[int64]int64, err
 		return nil, err
 	}
 	claims = map[int64]int64{}
-	err = t.s.read(ctx, func(x tx) error {
+	err = t.s.scan(ctx, func(x tx) error {
 		return t.cells(x, dayKind, periods(math.MinInt64, math.MaxInt64), FromRollups, func(c *cell) {
 			claims[int64(c.key[dayPayer])] += c.sum[dayCount]
 		})
@@ -88,7 +88,7 @@ func (t *Tenant) renamed(x tx, l *terms) (map[int64]string, error) {
 // nextMisnamed returns the stored ids of the next claims to rename after one, of
 // the payers that have claims, up to a limit. It reads without holding up any writer.
 func (t *Tenant) nextMisnamed(ctx context.Context, claims map[int64]int64, after int64, limit int) (ids []int64, err error) {
-	err = t.s.read(ctx, func(x tx) error {
+	err = t.s.scan(ctx, func(x tx) error {
 		payers, err := t.renamed(x, newTerms(t.id))
 		if err != nil {
 			return err

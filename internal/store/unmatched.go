@@ -48,7 +48,7 @@ func (t *Tenant) UnmatchedCodes(ctx context.Context) ([]upstream.UnmatchedCode, 
 		return nil, err
 	}
 	out := []upstream.UnmatchedCode{}
-	err := t.s.read(ctx, func(x tx) error {
+	err := t.s.scan(ctx, func(x tx) error {
 		mapped, err := readGroups(x, "cpt_mapping", t.id)
 		if err != nil {
 			return err
