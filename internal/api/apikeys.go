@@ -10,18 +10,18 @@ import (
 )
 
 type apiKeysInput struct {
-	ofCustomer
-	paging
+	OfCustomer
+	Paging
 }
 
 func (s *Server) listAPIKeys(ctx context.Context, in *apiKeysInput) (*listOutput[upstream.APIKey], error) {
-	return found(ctx, &in.paging, func(page upstream.Page) (upstream.List[upstream.APIKey], error) {
+	return found(ctx, &in.Paging, func(page upstream.Page) (upstream.List[upstream.APIKey], error) {
 		return s.Store.APIKeys(ctx, of(ctx).customer, page)
 	})
 }
 
 type createAPIKeyInput struct {
-	ofCustomer
+	OfCustomer
 	Body struct {
 		Name      string        `json:"name" minLength:"1" maxLength:"100" doc:"What the key is for."`
 		Role      upstream.Role `json:"role" enum:"viewer,analyst,admin" doc:"At most one's own."`
@@ -74,7 +74,7 @@ func (s *Server) createAPIKey(ctx context.Context, in *createAPIKeyInput) (*crea
 
 type apiKeyOutput struct{ Body upstream.APIKey }
 
-func (s *Server) revokeAPIKey(ctx context.Context, in *ofCustomerAndID) (*apiKeyOutput, error) {
+func (s *Server) revokeAPIKey(ctx context.Context, in *OfCustomerAndID) (*apiKeyOutput, error) {
 	c := of(ctx)
 	k, err := s.Store.RevokeAPIKey(ctx, c.customer, in.ID, c.started)
 	return &apiKeyOutput{k}, err

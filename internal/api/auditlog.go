@@ -9,8 +9,8 @@ import (
 )
 
 type auditInput struct {
-	ofCustomer
-	paging
+	OfCustomer
+	Paging
 	Actor  string    `query:"actor" maxLength:"100" doc:"Who, as user:ann, key:ups_ab12cd34 or job:upload."`
 	Action string    `query:"action" maxLength:"100" doc:"What, as an operation of this document is named: get_claims."`
 	Target string    `query:"target" maxLength:"100" doc:"To what: an id."`
@@ -20,7 +20,7 @@ type auditInput struct {
 
 func (s *Server) listAudit(ctx context.Context, in *auditInput) (*listOutput[upstream.AuditEntry], error) {
 	f := store.AuditFilter{Actor: in.Actor, Action: in.Action, Target: in.Target, From: in.After, To: in.Before}
-	return found(ctx, &in.paging, func(page upstream.Page) (upstream.List[upstream.AuditEntry], error) {
+	return found(ctx, &in.Paging, func(page upstream.Page) (upstream.List[upstream.AuditEntry], error) {
 		return s.Store.Audit(ctx, of(ctx).customer, f, page)
 	})
 }

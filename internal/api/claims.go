@@ -7,8 +7,8 @@ import (
 	"upstream/internal/store"
 )
 
-// claimLine is a claim in a list.
-type claimLine struct {
+// ClaimLine is a claim in a list.
+type ClaimLine struct {
 	ID            int64          `json:"id"`
 	ClaimID       string         `json:"claim_id" doc:"The provider's claim number."`
 	Line          int            `json:"line"`
@@ -27,7 +27,7 @@ type claimLine struct {
 
 // claimDetail is all that is known of a claim.
 type claimDetail struct {
-	claimLine
+	ClaimLine
 	Filing             string         `json:"filing" enum:"primary,secondary,tertiary"`
 	Modifiers          string         `json:"modifiers"`
 	Units              int            `json:"units"`
@@ -52,8 +52,8 @@ type claimDetail struct {
 
 var filings = [...]string{upstream.Primary: "primary", upstream.Secondary: "secondary", upstream.Tertiary: "tertiary"}
 
-func lineOf(k *upstream.Claim, groups upstream.CPTGroups) claimLine {
-	return claimLine{
+func lineOf(k *upstream.Claim, groups upstream.CPTGroups) ClaimLine {
+	return ClaimLine{
 		ID: k.ID, ClaimID: k.ClaimID, Line: k.Line, Payer: k.Payer, CPT: k.CPT, CPTGroup: groups.Of(k.CPT), Outcome: k.Outcome.String(),
 		ServiceDate: k.ServiceDate, SubmittedDate: k.SubmittedDate, DecidedDate: k.DecidedDate,
 		Billed: k.Billed, Allowed: k.Allowed, Paid: k.Paid, CARC: k.CARC,
@@ -62,7 +62,7 @@ func lineOf(k *upstream.Claim, groups upstream.CPTGroups) claimLine {
 
 func detailOf(k *upstream.Claim, groups upstream.CPTGroups) claimDetail {
 	return claimDetail{
-		claimLine: lineOf(k, groups), Filing: filings[k.Filing], Modifiers: k.Modifiers, Units: k.Units, PlaceOfService: k.PlaceOfService,
+		ClaimLine: lineOf(k, groups), Filing: filings[k.Filing], Modifiers: k.Modifiers, Units: k.Units, PlaceOfService: k.PlaceOfService,
 		Location: k.Location, ReceivedDate: k.ReceivedDate, FirstDecidedDate: k.FirstDecidedDate, PaymentDate: k.PaymentDate,
 		FirstOutcome: k.FirstOutcome.String(), FirstAllowed: k.FirstAllowed, FirstCARC: k.FirstCARC, FirstRARC: k.FirstRARC,
 		FirstPaymentDate: k.FirstPaymentDate, ReversedDate: k.ReversedDate, RepaidDate: k.RepaidDate, RARC: k.RARC,
@@ -71,8 +71,8 @@ func detailOf(k *upstream.Claim, groups upstream.CPTGroups) claimDetail {
 }
 
 type claimsInput struct {
-	ofCustomer
-	paging
+	OfCustomer
+	Paging
 	Payer         []string `query:"payer" maxItems:"20" doc:"Names of payers."`
 	Outcome       []string `query:"outcome" enum:"pending,paid,denied,adjusted,reversed" doc:"One or several."`
 	CPT           string   `query:"cpt" maxLength:"5" doc:"A procedure code."`
@@ -114,7 +114,7 @@ func (in *claimsInput) filter() (store.ClaimFilter, error) {
 	return f, wrong.err()
 }
 
-func (s *Server) listClaims(ctx context.Context, in *claimsInput) (*listOutput[claimLine], error) {
+func (s *Server) listClaims(ctx context.Context, in *claimsInput) (*listOutput[ClaimLine], error) {
 	c := of(ctx)
 	f, err := in.filter()
 	if err != nil {
@@ -133,12 +133,12 @@ func (s *Server) listClaims(ctx context.Context, in *claimsInput) (*listOutput[c
 		return nil, err
 	}
 	c.showing(found.Items)
-	return output(ctx, &in.paging, page, found, func(k *upstream.Claim) claimLine { return lineOf(k, groups) })
+	return output(ctx, &in.Paging, page, found, func(k *upstream.Claim) ClaimLine { return lineOf(k, groups) })
 }
 
 type claimOutput struct{ Body claimDetail }
 
-func (s *Server) getClaim(ctx context.Context, in *ofCustomerAndID) (*claimOutput, error) {
+func (s *Server) getClaim(ctx context.Context, in *OfCustomerAndID) (*claimOutput, error) {
 	c := of(ctx)
 	k, err := c.tenant.Claim(ctx, in.ID)
 	if upstream.ErrorCode(err) == upstream.NotFound {

@@ -6,10 +6,10 @@ import (
 	"upstream"
 )
 
-type customersInput struct{ paging }
+type customersInput struct{ Paging }
 
 func (s *Server) listCustomers(ctx context.Context, in *customersInput) (*listOutput[upstream.Customer], error) {
-	return found(ctx, &in.paging, func(page upstream.Page) (upstream.List[upstream.Customer], error) {
+	return found(ctx, &in.Paging, func(page upstream.Page) (upstream.List[upstream.Customer], error) {
 		if of(ctx).who.superuser {
 			return s.Store.CustomersPage(ctx, page)
 		}
@@ -36,7 +36,7 @@ func (s *Server) customer(ctx context.Context, id int64) (upstream.Customer, err
 
 type customerOutput struct{ Body upstream.Customer }
 
-func (s *Server) getCustomer(ctx context.Context, in *idInput) (*customerOutput, error) {
+func (s *Server) getCustomer(ctx context.Context, in *IDInput) (*customerOutput, error) {
 	k, err := s.customer(ctx, in.ID)
 	return &customerOutput{k}, err
 }
@@ -58,7 +58,7 @@ func (s *Server) createCustomer(ctx context.Context, in *createCustomerInput) (*
 }
 
 type changeCustomerInput struct {
-	idInput
+	IDInput
 	Body customerName
 }
 

@@ -7,7 +7,7 @@ import (
 	"upstream/internal/detection"
 )
 
-type dashboardInput struct{ ofCustomer }
+type dashboardInput struct{ OfCustomer }
 
 type dashboardOutput struct{ Body upstream.Dashboard }
 
@@ -24,7 +24,7 @@ func (s *Server) getDashboard(ctx context.Context, _ *dashboardInput) (*dashboar
 const summaryDays = 90
 
 type payerSummaryInput struct {
-	ofCustomer
+	OfCustomer
 	StartDate day    `query:"start_date" doc:"The first day of submissions; 90 days before the last one if not given."`
 	EndDate   day    `query:"end_date" doc:"The last day of submissions; today if not given."`
 	Payer     string `query:"payer" maxLength:"200" doc:"One payer; all if not given."`
@@ -77,7 +77,7 @@ func period(c *call, from, to day, days upstream.Day) (first, last upstream.Day,
 const trendDays = 365
 
 type denialRateTrendInput struct {
-	ofCustomer
+	OfCustomer
 	Payer     string              `query:"payer" maxLength:"200" doc:"One payer; all together if not given."`
 	Interval  upstream.PeriodUnit `query:"interval" enum:"week,month" default:"month"`
 	StartDate day                 `query:"start_date" doc:"The first day of decisions; a year before the last one if not given."`

@@ -26,7 +26,9 @@ func (s *Server) newHuma() huma.API {
 	huma.NewError = func(status int, message string, errs ...error) huma.StatusError {
 		return humaProblem(nil, status, message, errs...)
 	}
+	huma.DefaultArrayNullable = false // an empty list is [], never null
 	config := huma.DefaultConfig("Upstream", s.Version)
+	aliases(config.Components.Schemas)
 	config.CreateHooks = nil
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "", "", ""
 	config.Info.Description = "Upstream warns a medical practice, days after it starts, that an insurer has changed how it decides or pays claims. " +

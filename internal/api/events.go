@@ -11,20 +11,20 @@ import (
 )
 
 type eventsInput struct {
-	ofCustomer
-	paging
-	feedFilter
+	OfCustomer
+	Paging
+	FeedFilter
 	Status []upstream.EventStatus `query:"status" enum:"open,acknowledged,resolved,noise" doc:"One or several."`
 }
 
 type activeEventsInput struct {
-	ofCustomer
-	paging
-	feedFilter
+	OfCustomer
+	Paging
+	FeedFilter
 }
 
-// feedFilter chooses drift events.
-type feedFilter struct {
+// FeedFilter chooses drift events.
+type FeedFilter struct {
 	Payer         string          `query:"payer" maxLength:"200"`
 	CPTGroup      string          `query:"cpt_group" maxLength:"100"`
 	DriftType     upstream.Signal `query:"drift_type" enum:"DENIAL_RATE,DECISION_TIME,ALLOWED_AMOUNT,TAKEBACK,OVERTURN"`
@@ -37,7 +37,7 @@ type feedFilter struct {
 	Ordering      string          `query:"ordering" enum:"-created,created,-severity,severity,-dollars,dollars" default:"-created"`
 }
 
-func (f *feedFilter) of(statuses []upstream.EventStatus) store.EventFilter {
+func (f *FeedFilter) of(statuses []upstream.EventStatus) store.EventFilter {
 	return store.EventFilter{
 		Detector: detection.Upstream, Statuses: statuses, Tier: f.Tier, Signal: f.DriftType, Payer: f.Payer, CPTGroup: f.CPTGroup,
 		MinSeverity: &f.MinSeverity, MaxSeverity: &f.MaxSeverity, ReportRun: f.ReportRun,
@@ -46,16 +46,16 @@ func (f *feedFilter) of(statuses []upstream.EventStatus) store.EventFilter {
 }
 
 func (s *Server) listEvents(ctx context.Context, in *eventsInput) (*listOutput[upstream.DriftEvent], error) {
-	return s.events(ctx, &in.paging, in.of(in.Status))
+	return s.events(ctx, &in.Paging, in.of(in.Status))
 }
 
 var active = []upstream.EventStatus{upstream.Open, upstream.Acknowledged}
 
 func (s *Server) listActiveEvents(ctx context.Context, in *activeEventsInput) (*listOutput[upstream.DriftEvent], error) {
-	return s.events(ctx, &in.paging, in.of(active))
+	return s.events(ctx, &in.Paging, in.of(active))
 }
 
-func (s *Server) events(ctx context.Context, p *paging, f store.EventFilter) (*listOutput[upstream.DriftEvent], error) {
+func (s *Server) events(ctx context.Context, p *Paging, f store.EventFilter) (*listOutput[upstream.DriftEvent], error) {
 	return found(ctx, p, func(page upstream.Page) (upstream.List[upstream.DriftEvent], error) {
 		return of(ctx).tenant.Events(ctx, f, page)
 	})
@@ -69,7 +69,7 @@ type eventDetail struct {
 
 type eventOutput struct{ Body eventDetail }
 
-func (s *Server) getEvent(ctx context.Context, in *ofCustomerAndID) (*eventOutput, error) {
+func (s *Server) getEvent(ctx context.Context, in *OfCustomerAndID) (*eventOutput, error) {
 	t := of(ctx).tenant
 	e, err := s.event(ctx, in.ID)
 	if err != nil {
@@ -90,7 +90,7 @@ func (s *Server) event(ctx context.Context, id int64) (upstream.DriftEvent, erro
 }
 
 type judgeEventInput struct {
-	ofCustomerAndID
+	OfCustomerAndID
 	Body struct {
 		Status *upstream.EventStatus `json:"status,omitempty" enum:"open,acknowledged,resolved,noise" doc:"acknowledged: somebody is at it. resolved: over; what it came to is normal now. noise: a false alarm; its node needs more evidence from now on. open: again."`
 		Owner  *string               `json:"owner,omitempty" maxLength:"200" doc:"Who takes care of it."`
@@ -113,11 +113,11 @@ func (s *Server) judgeEvent(ctx context.Context, in *judgeEventInput) (*eventOut
 		}
 		return nil, err
 	}
-	return s.getEvent(ctx, &in.ofCustomerAndID)
+	return s.getEvent(ctx, &in.OfCustomerAndID)
 }
 
 type eventClaimsInput struct {
-	ofCustomerAndID
+	OfCustomerAndID
 	PageSize int   `query:"page_size" minimum:"1" maximum:"500" default:"50"`
 	After    int64 `query:"after" minimum:"1" doc:"The id of the last claim of the page before."`
 }
@@ -125,7 +125,7 @@ type eventClaimsInput struct {
 type eventClaimsOutput struct {
 	Body struct {
 		Count   int64       `json:"count" doc:"How many claims proved the event when it was told last."`
-		Results []claimLine `json:"results"`
+		Results []ClaimLine `json:"results"`
 	}
 }
 
@@ -144,7 +144,7 @@ func (s *Server) listEventClaims(ctx context.Context, in *eventClaimsInput) (*ev
 		return nil, err
 	}
 	out := &eventClaimsOutput{}
-	out.Body.Count, out.Body.Results = e.EvidenceClaims, make([]claimLine, len(claims))
+	out.Body.Count, out.Body.Results = e.EvidenceClaims, make([]ClaimLine, len(claims))
 	for i := range claims {
 		out.Body.Results[i] = lineOf(&claims[i], groups)
 	}

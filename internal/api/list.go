@@ -13,13 +13,13 @@ import (
 	"upstream"
 )
 
-// ofCustomer is the parameter of every route about a customer's data.
-type ofCustomer struct {
+// OfCustomer is the parameter of every route about a customer's data.
+type OfCustomer struct {
 	Customer int64 `query:"customer" minimum:"1" doc:"Whose data, for superusers; one's own customer if not given."`
 }
 
-// paging are the parameters of every list.
-type paging struct {
+// Paging are the parameters of every list.
+type Paging struct {
 	Page     int    `query:"page" minimum:"1" doc:"The page, from 1. Pages end at row 10,000; a cursor goes on from there."`
 	PageSize int    `query:"page_size" minimum:"1" maximum:"500" default:"50" doc:"Rows on a page."`
 	Cursor   string `query:"cursor" maxLength:"512" doc:"A place in the list, as next and previous hold it. It costs the same at any depth, and no row is skipped or repeated."`
@@ -29,7 +29,7 @@ type paging struct {
 }
 
 // Resolve keeps the address, from which links to other pages are made.
-func (p *paging) Resolve(ctx huma.Context) []error {
+func (p *Paging) Resolve(ctx huma.Context) []error {
 	p.url = ctx.URL()
 	if p.Cursor != "" && p.Page != 0 {
 		return []error{&huma.ErrorDetail{Location: "query.cursor", Message: "must not be given with page: each says where to begin"}}
@@ -122,7 +122,7 @@ func chosenFields[T any](names string) ([]int, error) {
 }
 
 // asked is the page that a request asks for.
-func (p *paging) asked(ctx context.Context) (upstream.Page, error) {
+func (p *Paging) asked(ctx context.Context) (upstream.Page, error) {
 	page := upstream.Page{Size: p.PageSize}
 	if p.Page > 1 {
 		if p.Page > upstream.MaxOffset || p.Page*p.PageSize > upstream.MaxOffset {
@@ -151,7 +151,7 @@ func (p *paging) asked(ctx context.Context) (upstream.Page, error) {
 const forth, back int64 = 0, 1
 
 // output makes the answer of a list, whose rows are shown as view says.
-func output[T, R any](ctx context.Context, p *paging, page upstream.Page, found upstream.List[T], view func(*T) R) (*listOutput[R], error) {
+func output[T, R any](ctx context.Context, p *Paging, page upstream.Page, found upstream.List[T], view func(*T) R) (*listOutput[R], error) {
 	fields, err := chosenFields[R](p.Fields)
 	if err != nil {
 		return nil, err
@@ -170,7 +170,7 @@ func output[T, R any](ctx context.Context, p *paging, page upstream.Page, found 
 
 // links are the pages beside this one. Pages by number lead to pages by number, as
 // long as there are such.
-func (p *paging) links(ctx context.Context, page upstream.Page, after, before upstream.Key) (next, previous *string) {
+func (p *Paging) links(ctx context.Context, page upstream.Page, after, before upstream.Key) (next, previous *string) {
 	c := of(ctx)
 	cursor := func(way int64, at upstream.Key) *string {
 		return p.link(c.server, "cursor", c.server.encodeCursor(c.bound(p.url.Path, p.url.Query()), way, at.Value, at.ID))
@@ -194,7 +194,7 @@ func (p *paging) links(ctx context.Context, page upstream.Page, after, before up
 }
 
 // link is the address of another page of the same list.
-func (p *paging) link(s *Server, name, value string) *string {
+func (p *Paging) link(s *Server, name, value string) *string {
 	query := p.url.Query()
 	query.Del("page")
 	query.Del("cursor")
@@ -204,7 +204,7 @@ func (p *paging) link(s *Server, name, value string) *string {
 }
 
 // found answers with a page of a list whose rows are shown as they are.
-func found[T any](ctx context.Context, p *paging, read func(upstream.Page) (upstream.List[T], error)) (*listOutput[T], error) {
+func found[T any](ctx context.Context, p *Paging, read func(upstream.Page) (upstream.List[T], error)) (*listOutput[T], error) {
 	page, err := p.asked(ctx)
 	if err != nil {
 		return nil, err

@@ -7,12 +7,12 @@ import (
 )
 
 type mappingsInput struct {
-	ofCustomer
-	paging
+	OfCustomer
+	Paging
 }
 
 func (s *Server) listPayerMappings(ctx context.Context, in *mappingsInput) (*listOutput[upstream.PayerMapping], error) {
-	return found(ctx, &in.paging, func(page upstream.Page) (upstream.List[upstream.PayerMapping], error) {
+	return found(ctx, &in.Paging, func(page upstream.Page) (upstream.List[upstream.PayerMapping], error) {
 		return of(ctx).tenant.PayerMappings(ctx, page)
 	})
 }
@@ -25,7 +25,7 @@ type payerMappingBody struct {
 }
 
 type createPayerMappingInput struct {
-	ofCustomer
+	OfCustomer
 	Body payerMappingBody
 }
 
@@ -34,7 +34,7 @@ type createdPayerMappingOutput struct {
 	Body     upstream.PayerMapping
 }
 
-func (s *Server) getPayerMapping(ctx context.Context, in *ofCustomerAndID) (*payerMappingOutput, error) {
+func (s *Server) getPayerMapping(ctx context.Context, in *OfCustomerAndID) (*payerMappingOutput, error) {
 	m, err := of(ctx).tenant.PayerMapping(ctx, in.ID)
 	return &payerMappingOutput{m}, err
 }
@@ -54,7 +54,7 @@ func (s *Server) applyMappings(ctx context.Context) {
 }
 
 type changePayerMappingInput struct {
-	ofCustomerAndID
+	OfCustomerAndID
 	Body struct {
 		Payer string `json:"payer" minLength:"1" maxLength:"200"`
 	}
@@ -73,11 +73,11 @@ func (s *Server) changePayerMapping(ctx context.Context, in *changePayerMappingI
 	return &payerMappingOutput{m}, err
 }
 
-func (s *Server) deletePayerMapping(ctx context.Context, in *ofCustomerAndID) (*noOutput, error) {
+func (s *Server) deletePayerMapping(ctx context.Context, in *OfCustomerAndID) (*noOutput, error) {
 	return &noOutput{}, of(ctx).tenant.DeletePayerMapping(ctx, in.ID)
 }
 
-type unmatchedInput struct{ ofCustomer }
+type unmatchedInput struct{ OfCustomer }
 
 type unmatchedPayersOutput struct {
 	Body struct {
@@ -94,7 +94,7 @@ func (s *Server) listUnmatchedPayers(ctx context.Context, _ *unmatchedInput) (*u
 }
 
 func (s *Server) listCPTMappings(ctx context.Context, in *mappingsInput) (*listOutput[upstream.CPTMapping], error) {
-	return found(ctx, &in.paging, func(page upstream.Page) (upstream.List[upstream.CPTMapping], error) {
+	return found(ctx, &in.Paging, func(page upstream.Page) (upstream.List[upstream.CPTMapping], error) {
 		return of(ctx).tenant.CPTMappings(ctx, page)
 	})
 }
@@ -102,7 +102,7 @@ func (s *Server) listCPTMappings(ctx context.Context, in *mappingsInput) (*listO
 type cptMappingOutput struct{ Body upstream.CPTMapping }
 
 type createCPTMappingInput struct {
-	ofCustomer
+	OfCustomer
 	Body struct {
 		Code     string `json:"code" minLength:"5" maxLength:"5" doc:"A CPT or HCPCS code."`
 		CPTGroup string `json:"cpt_group" minLength:"1" maxLength:"100"`
@@ -114,7 +114,7 @@ type createdCPTMappingOutput struct {
 	Body     upstream.CPTMapping
 }
 
-func (s *Server) getCPTMapping(ctx context.Context, in *ofCustomerAndID) (*cptMappingOutput, error) {
+func (s *Server) getCPTMapping(ctx context.Context, in *OfCustomerAndID) (*cptMappingOutput, error) {
 	m, err := of(ctx).tenant.CPTMapping(ctx, in.ID)
 	return &cptMappingOutput{m}, err
 }
@@ -128,7 +128,7 @@ func (s *Server) createCPTMapping(ctx context.Context, in *createCPTMappingInput
 }
 
 type changeCPTMappingInput struct {
-	ofCustomerAndID
+	OfCustomerAndID
 	Body struct {
 		CPTGroup string `json:"cpt_group" minLength:"1" maxLength:"100"`
 	}
@@ -147,7 +147,7 @@ func (s *Server) changeCPTMapping(ctx context.Context, in *changeCPTMappingInput
 	return &cptMappingOutput{m}, err
 }
 
-func (s *Server) deleteCPTMapping(ctx context.Context, in *ofCustomerAndID) (*noOutput, error) {
+func (s *Server) deleteCPTMapping(ctx context.Context, in *OfCustomerAndID) (*noOutput, error) {
 	err := of(ctx).tenant.DeleteCPTMapping(ctx, in.ID)
 	if err == nil {
 		s.applyMappings(ctx)

@@ -9,22 +9,22 @@ import (
 )
 
 type runsInput struct {
-	ofCustomer
-	paging
+	OfCustomer
+	Paging
 	Status  upstream.RunStatus `query:"status" enum:"running,success,failed"`
 	RunType string             `query:"run_type" enum:"weekly,monthly,custom"`
 }
 
 func (s *Server) listRuns(ctx context.Context, in *runsInput) (*listOutput[upstream.ReportRun], error) {
 	f := store.RunFilter{Status: in.Status, RunType: in.RunType}
-	return found(ctx, &in.paging, func(page upstream.Page) (upstream.List[upstream.ReportRun], error) {
+	return found(ctx, &in.Paging, func(page upstream.Page) (upstream.List[upstream.ReportRun], error) {
 		return of(ctx).tenant.Runs(ctx, f, page)
 	})
 }
 
 type runOutput struct{ Body upstream.ReportRun }
 
-func (s *Server) getRun(ctx context.Context, in *ofCustomerAndID) (*runOutput, error) {
+func (s *Server) getRun(ctx context.Context, in *OfCustomerAndID) (*runOutput, error) {
 	r, err := of(ctx).tenant.ReportRun(ctx, in.ID)
 	if upstream.ErrorCode(err) == upstream.NotFound {
 		err = upstream.Errorf(upstream.NotFound, "there is no such report run")
@@ -33,7 +33,7 @@ func (s *Server) getRun(ctx context.Context, in *ofCustomerAndID) (*runOutput, e
 }
 
 type triggerRunInput struct {
-	ofCustomer
+	OfCustomer
 	Body struct {
 		RunType string `json:"run_type,omitempty" enum:"weekly,monthly,custom" default:"custom"`
 		AsOf    *day   `json:"as_of,omitempty" doc:"Uses only what was known on that day; the last day with a decision if not given."`

@@ -6,7 +6,7 @@ import (
 	"upstream"
 )
 
-type settingsInput struct{ ofCustomer }
+type settingsInput struct{ OfCustomer }
 
 type settingsOutput struct{ Body upstream.Settings }
 
@@ -16,7 +16,7 @@ func (s *Server) getSettings(ctx context.Context, _ *settingsInput) (*settingsOu
 }
 
 type changeSettingsInput struct {
-	ofCustomer
+	OfCustomer
 	Body struct {
 		AlertBudget          *float64 `json:"alert_budget,omitempty" doc:"False alarms a month that alerts may cost, 0.01 to 30."`
 		DetectionAfterUpload *bool    `json:"detection_after_upload,omitempty"`

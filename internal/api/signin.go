@@ -336,11 +336,11 @@ func (s *Server) listSessions(ctx context.Context, _ *noInput) (*sessionsOutput,
 	return out, nil
 }
 
-type idInput struct {
+type IDInput struct {
 	ID int64 `path:"id" minimum:"1"`
 }
 
-func (s *Server) endSession(ctx context.Context, in *idInput) (*noOutput, error) {
+func (s *Server) endSession(ctx context.Context, in *IDInput) (*noOutput, error) {
 	c := of(ctx)
 	return &noOutput{}, s.Store.RevokeSession(ctx, c.who.user.ID, in.ID, c.started)
 }

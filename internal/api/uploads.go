@@ -19,12 +19,12 @@ import (
 )
 
 type uploadsInput struct {
-	ofCustomer
-	paging
+	OfCustomer
+	Paging
 }
 
 func (s *Server) listUploads(ctx context.Context, in *uploadsInput) (*listOutput[upstream.Upload], error) {
-	return found(ctx, &in.paging, func(page upstream.Page) (upstream.List[upstream.Upload], error) {
+	return found(ctx, &in.Paging, func(page upstream.Page) (upstream.List[upstream.Upload], error) {
 		return of(ctx).tenant.Uploads(ctx, page)
 	})
 }
@@ -33,7 +33,7 @@ type uploadOutput struct{ Body upstream.Upload }
 
 var errNoUpload = upstream.Errorf(upstream.NotFound, "there is no such upload")
 
-func (s *Server) getUpload(ctx context.Context, in *ofCustomerAndID) (*uploadOutput, error) {
+func (s *Server) getUpload(ctx context.Context, in *OfCustomerAndID) (*uploadOutput, error) {
 	u, err := of(ctx).tenant.UploadByID(ctx, in.ID)
 	if upstream.ErrorCode(err) == upstream.NotFound {
 		err = errNoUpload
@@ -42,22 +42,22 @@ func (s *Server) getUpload(ctx context.Context, in *ofCustomerAndID) (*uploadOut
 }
 
 type rejectsInput struct {
-	ofCustomerAndID
-	paging
+	OfCustomerAndID
+	Paging
 }
 
 func (s *Server) listRejects(ctx context.Context, in *rejectsInput) (*listOutput[upstream.Reject], error) {
 	t := of(ctx).tenant
-	if _, err := s.getUpload(ctx, &in.ofCustomerAndID); err != nil {
+	if _, err := s.getUpload(ctx, &in.OfCustomerAndID); err != nil {
 		return nil, err
 	}
-	return found(ctx, &in.paging, func(page upstream.Page) (upstream.List[upstream.Reject], error) {
+	return found(ctx, &in.Paging, func(page upstream.Page) (upstream.List[upstream.Reject], error) {
 		return t.Rejects(ctx, in.ID, page)
 	})
 }
 
 type createUploadInput struct {
-	ofCustomer
+	OfCustomer
 	Filename string `query:"filename" maxLength:"200" doc:"The file's name, where the body is the file itself."`
 	FileDate day    `query:"file_date" doc:"The file's date, which decides between two states of a claim decided on one day; today if not given."`
 

@@ -8,22 +8,22 @@ import (
 )
 
 type usersInput struct {
-	ofCustomer
-	paging
+	OfCustomer
+	Paging
 }
 
 // listUsers lists the users of a customer; those without a customer, who are
 // superusers, have their place in `upstream user list`.
 func (s *Server) listUsers(ctx context.Context, in *usersInput) (*listOutput[upstream.User], error) {
-	return found(ctx, &in.paging, func(page upstream.Page) (upstream.List[upstream.User], error) {
+	return found(ctx, &in.Paging, func(page upstream.Page) (upstream.List[upstream.User], error) {
 		return s.Store.Users(ctx, of(ctx).customer, page)
 	})
 }
 
 type userOutput struct{ Body upstream.User }
 
-type ofCustomerAndID struct {
-	ofCustomer
+type OfCustomerAndID struct {
+	OfCustomer
 	ID int64 `path:"id" minimum:"1"`
 }
 
@@ -41,13 +41,13 @@ func (s *Server) user(ctx context.Context, id int64) (upstream.User, error) {
 	return u, err
 }
 
-func (s *Server) getUser(ctx context.Context, in *ofCustomerAndID) (*userOutput, error) {
+func (s *Server) getUser(ctx context.Context, in *OfCustomerAndID) (*userOutput, error) {
 	u, err := s.user(ctx, in.ID)
 	return &userOutput{u}, err
 }
 
 type createUserInput struct {
-	ofCustomer
+	OfCustomer
 	Body struct {
 		Username  string        `json:"username" minLength:"3" maxLength:"64" doc:"Letters, digits and . _ - @, unique whatever the case."`
 		Password  string        `json:"password" minLength:"1" maxLength:"1024" format:"password"`
@@ -89,7 +89,7 @@ func (c *call) mayGive(r upstream.Role, superuser bool) error {
 }
 
 type changeUserInput struct {
-	ofCustomerAndID
+	OfCustomerAndID
 	Body struct {
 		Role     *upstream.Role `json:"role,omitempty" enum:"viewer,analyst,admin,owner"`
 		Disabled *bool          `json:"disabled,omitempty" doc:"A disabled user is signed out at once."`
@@ -130,7 +130,7 @@ func (s *Server) managed(ctx context.Context, id int64) (upstream.User, error) {
 	return u, of(ctx).mayGive(u.Role, u.Superuser)
 }
 
-func (s *Server) deleteUser(ctx context.Context, in *ofCustomerAndID) (*noOutput, error) {
+func (s *Server) deleteUser(ctx context.Context, in *OfCustomerAndID) (*noOutput, error) {
 	u, err := s.managed(ctx, in.ID)
 	if err != nil {
 		return nil, err
