@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"upstream"
@@ -37,11 +38,14 @@ type FeedFilter struct {
 	Ordering      string          `query:"ordering" enum:"-created,created,-severity,severity,-dollars,dollars" default:"-created"`
 }
 
+// eventOrders are the store's names of the orders.
+var eventOrders = strings.NewReplacer("created", "created_at", "dollars", "dollars_per_month")
+
 func (f *FeedFilter) of(statuses []upstream.EventStatus) store.EventFilter {
 	return store.EventFilter{
 		Detector: detection.Upstream, Statuses: statuses, Tier: f.Tier, Signal: f.DriftType, Payer: f.Payer, CPTGroup: f.CPTGroup,
 		MinSeverity: &f.MinSeverity, MaxSeverity: &f.MaxSeverity, ReportRun: f.ReportRun,
-		CreatedAfter: f.CreatedAfter, CreatedBefore: f.CreatedBefore, Order: f.Ordering,
+		CreatedAfter: f.CreatedAfter, CreatedBefore: f.CreatedBefore, Order: eventOrders.Replace(f.Ordering),
 	}
 }
 
