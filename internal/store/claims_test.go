@@ -223,6 +223,18 @@ func sameClaims(r *rapid.T, tenant *Tenant, f ClaimFilter, want []upstream.Claim
 			same("after a claim", rest[:len(list.Items)], list.Items)
 		}
 	}
+	elsewhere := upstream.Key{Value: 20_000 + rapid.Int64Range(-5, 40).Draw(r, "elsewhere"), ID: rapid.Int64Range(1, 70).Draw(r, "elsewhere id")}
+	if order, err := f.order(); err == nil && order.column != "claim_id" { // any place will do, one of another list even
+		if order.column == "id" {
+			elsewhere.Value = 0
+		}
+		rest := slices.DeleteFunc(slices.Clone(want), func(c upstream.Claim) bool {
+			by := cmp.Or(cmp.Compare(keyOf(r, f, &c).Value, elsewhere.Value), cmp.Compare(c.ID, elsewhere.ID))
+			return by == 0 || (by > 0) == order.desc
+		})
+		list := claims(r, tenant, f, upstream.Page{Size: size, After: elsewhere})
+		same("after some place", rest[:min(len(list.Items), len(rest))], list.Items)
+	}
 	offset := rapid.IntRange(0, len(want)+3).Draw(r, "offset")
 	list, err := tenant.Claims(context.Background(), f, upstream.Page{Size: size, Offset: offset})
 	switch {

@@ -191,12 +191,11 @@ func (w *claimWalk) keys(x tx, s step) (keys []upstream.Key, err error) {
 // page returns the keys of a page in the direction of the walk, and one more where
 // there is one; or an edge, up to which there are no others.
 func (w *claimWalk) page(x tx, page upstream.Page) (keys []upstream.Key, edge upstream.Key, err error) {
-	from := cmp.Or(page.After, page.Before)
-	at, err := w.place(x, from)
+	at, err := w.place(x, cmp.Or(page.After, page.Before))
 	if err != nil {
 		return nil, edge, err
 	}
-	w.skipTo(from)
+	at = w.skipTo(at)
 	if w.filters() {
 		return w.scan(x, page, at)
 	}
@@ -290,15 +289,23 @@ func (w *claimWalk) place(x tx, k upstream.Key) (*place, error) {
 	return at, err
 }
 
-// skipTo drops the parts before that of a key.
-func (w *claimWalk) skipTo(k upstream.Key) {
-	part := decidedPart
-	if k.Value == 0 {
-		part = pendingPart
+// skipTo drops the parts before a place and returns the place in what is then the
+// first part: nil, its beginning, if the place is in none.
+func (w *claimWalk) skipTo(at *place) *place {
+	if at == nil || w.order.column != "decided_date" {
+		return at
 	}
-	if i := slices.Index(w.parts, part); i > 0 && !k.IsZero() {
-		w.parts = w.parts[i:]
+	own := decidedPart
+	if at.Value == 0 {
+		own = pendingPart
 	}
+	w.parts = slices.DeleteFunc(w.parts, func(p walkPart) bool {
+		return p != own && (p < own) == (w.order.desc != w.back)
+	})
+	if len(w.parts) > 0 && w.parts[0] != own {
+		return nil
+	}
+	return at
 }
 
 // count counts the claims of a step, up to its limit.

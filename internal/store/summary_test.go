@@ -172,8 +172,13 @@ func TestDashboardShowsWhatIsThere(t *testing.T) {
 		got.DenialRateTrend = nil
 		want := &upstream.Dashboard{
 			TotalClaims: 4, TotalUploads: 2, ActiveDriftEvents: 8, DollarsAtRisk: 1254, LastReportDate: day + 12,
-			TopDriftPayers: []upstream.DriftPayer{{Payer: "Cigna", Severity: .3, DeltaValue: .6}, {Payer: "Aetna", Severity: .2, DeltaValue: .4},
-				{Payer: "C", Severity: .04, DeltaValue: .08}, {Payer: "D", Severity: .03, DeltaValue: .06}, {Payer: "E", Severity: .02, DeltaValue: .04}},
+			TopDriftPayers: []upstream.DriftPayer{
+				{Payer: "Cigna", Severity: .3, DeltaValue: .6},
+				{Payer: "Aetna", Severity: .2, DeltaValue: .4},
+				{Payer: "C", Severity: .04, DeltaValue: .08},
+				{Payer: "D", Severity: .03, DeltaValue: .06},
+				{Payer: "E", Severity: .02, DeltaValue: .04},
+			},
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)
