@@ -95,7 +95,7 @@ func (t *Tenant) countByLooking(x tx, c *claimConditions) (upstream.Count, error
 		if err != nil {
 			return count, err
 		}
-		n, err := w.count(x, step{part: part, until: until, pass: true, limit: math.MaxInt32})
+		n, err := w.count(x, step{part: part, until: until, pass: true, limit: t.s.look.count})
 		if err != nil {
 			return count, err
 		}

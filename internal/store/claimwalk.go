@@ -2,7 +2,6 @@ package store
 
 import (
 	"cmp"
-	"math"
 	"slices"
 	"strings"
 
@@ -102,90 +101,6 @@ func (w *claimWalk) residual(p *params) (text string) {
 	return text + c.serviced.within("service_date + 0", p)
 }
 
-// ranges writes the conditions that the index fulfils: from where to where the walk
-// goes, as ranges that are walked side by side. Of two bounds on one side only the
-// tighter one is written, as SQLite begins at any one of them and passes over the
-// rest; and it can't begin in the middle of a day unless the day is a range of its own.
-func (w *claimWalk) ranges(s step, p *params) []string {
-	_, sign := w.order.direction(w.back)
-	low, high, above, below := s.after, s.until, " > ", " <= "
-	if sign == " < " {
-		low, high, above, below = s.until, s.after, " >= ", " < "
-	}
-	switch {
-	case w.order.column == "id":
-		return []string{w.idLimits(low, high, above, below, p)}
-	case w.order.column == "claim_id":
-		return []string{w.searchLimits(low, high, above, below, p)}
-	case s.part == pendingPart:
-		return []string{" AND decided_date IS NULL" + w.idLimits(low, high, above, below, p)}
-	}
-	d := w.c.submitted
-	if w.order.column == "decided_date" {
-		d = w.c.decided
-	}
-	return w.dayRanges(d, low, high, above, below, p)
-}
-
-func (w *claimWalk) dayRanges(d days, low, high *place, above, below string, p *params) (all []string) {
-	column := " AND " + w.order.column
-	if low != nil && low.Value < d.first {
-		low = nil
-	}
-	if high != nil && d.last != 0 && high.Value > d.last {
-		high = nil
-	}
-	if low != nil && high != nil && low.Value == high.Value {
-		return []string{column + " = " + p.add(low.Value) + w.idLimits(low, high, above, below, p)}
-	}
-	// Without a first day SQLite would go through all pending claims.
-	between, first := " >= ", cmp.Or(d.first, math.MinInt32)
-	if low != nil {
-		all = append(all, column+" = "+p.add(low.Value)+" AND id"+above+p.add(storedID(w.t.id, low.ID)))
-		between, first = " > ", low.Value
-	}
-	rest := column + between + p.add(first)
-	switch {
-	case high != nil:
-		all = append(all, column+" = "+p.add(high.Value)+" AND id"+below+p.add(storedID(w.t.id, high.ID)))
-		rest += column + " < " + p.add(high.Value)
-	case d.last != 0:
-		rest += column + " <= " + p.add(d.last)
-	}
-	return append(all, rest)
-}
-
-func (w *claimWalk) idLimits(low, high *place, above, below string, p *params) string {
-	first, last := storedID(w.t.id, 0), storedID(w.t.id+1, 0)
-	if low != nil {
-		first = storedID(w.t.id, low.ID)
-	}
-	if high != nil {
-		last = storedID(w.t.id, high.ID)
-	}
-	return " AND id" + above + p.add(first) + " AND id" + below + p.add(last)
-}
-
-func (w *claimWalk) searchLimits(low, high *place, above, below string, p *params) (text string) {
-	const last = "\U0010FFFF" // comes after all that a claim id may go on with
-	key := func(at *place, sign string) string {
-		return " AND (claim_id, line)" + sign + "(" + p.add(at.claimID) + ", " + p.add(at.line) + ")"
-	}
-	switch {
-	case low != nil && low.claimID >= w.c.search:
-		text = key(low, above)
-	case w.c.search != "":
-		text = " AND claim_id >= " + p.add(w.c.search)
-	}
-	switch {
-	case high != nil && (w.c.search == "" || high.claimID < w.c.search+last):
-		text += key(high, below)
-	case w.c.search != "":
-		text += " AND claim_id < " + p.add(w.c.search+last)
-	}
-	return text
-}
-
 // from returns the table, on SQLite with the index that has the order: without
 // statistics it may take another one and sort.
 func (w *claimWalk) from() string {
@@ -213,8 +128,19 @@ type step struct {
 	limit, offset int
 }
 
-// statement writes the text that reads the keys of a step. Both engines merge the
-// legs lazily, each read in the order of its index.
+// boundLegs gives each leg an order and a limit of its own, without which PostgreSQL
+// reads and sorts all of them; SQLite merges them lazily.
+func (w *claimWalk) boundLegs(legs []string, order string, s step, p *params) {
+	if w.t.s.Engine() != "postgres" {
+		return
+	}
+	limit := p.add(s.limit + s.offset)
+	for i, leg := range legs {
+		legs[i] = "(" + leg + " ORDER BY " + order + " LIMIT " + limit + ")"
+	}
+}
+
+// statement writes the text that reads the keys of a step.
 func (w *claimWalk) statement(s step) (string, params) {
 	p := params{w.t.id}
 	direction, _ := w.order.direction(w.back)
@@ -243,6 +169,7 @@ func (w *claimWalk) statement(s step) (string, params) {
 		}
 	}
 	if len(legs) > 1 {
+		w.boundLegs(legs, order, s, &p)
 		order = "1" + direction + ", 2" + direction
 	}
 	text := strings.Join(legs, " UNION ALL ") + " ORDER BY " + order + " LIMIT " + p.add(s.limit)
@@ -264,12 +191,11 @@ func (w *claimWalk) keys(x tx, s step) (keys []upstream.Key, err error) {
 // page returns the keys of a page in the direction of the walk, and one more where
 // there is one; or an edge, up to which there are no others.
 func (w *claimWalk) page(x tx, page upstream.Page) (keys []upstream.Key, edge upstream.Key, err error) {
-	from := cmp.Or(page.After, page.Before)
-	at, err := w.place(x, from)
+	at, err := w.place(x, cmp.Or(page.After, page.Before))
 	if err != nil {
 		return nil, edge, err
 	}
-	w.skipTo(from)
+	at = w.skipTo(at)
 	if w.filters() {
 		return w.scan(x, page, at)
 	}
@@ -363,15 +289,23 @@ func (w *claimWalk) place(x tx, k upstream.Key) (*place, error) {
 	return at, err
 }
 
-// skipTo drops the parts before that of a key.
-func (w *claimWalk) skipTo(k upstream.Key) {
-	part := decidedPart
-	if k.Value == 0 {
-		part = pendingPart
+// skipTo drops the parts before a place and returns the place in what is then the
+// first part: nil, its beginning, if the place is in none.
+func (w *claimWalk) skipTo(at *place) *place {
+	if at == nil || w.order.column != "decided_date" {
+		return at
 	}
-	if i := slices.Index(w.parts, part); i > 0 && !k.IsZero() {
-		w.parts = w.parts[i:]
+	own := decidedPart
+	if at.Value == 0 {
+		own = pendingPart
 	}
+	w.parts = slices.DeleteFunc(w.parts, func(p walkPart) bool {
+		return p != own && (p < own) == (w.order.desc != w.back)
+	})
+	if len(w.parts) > 0 && w.parts[0] != own {
+		return nil
+	}
+	return at
 }
 
 // count counts the claims of a step, up to its limit.
