@@ -13,7 +13,7 @@ import (
 var commands = []string{
 	"", "demo", "ingest", "detect-drift",
 	"event", "event list", "event show", "event claims", "event acknowledge", "event resolve", "event noise", "event reopen", "trend", "customer", "customer create", "customer list", "rollup", "rollup verify", "rollup rebuild",
-	"migrate", "generate-synthetic-data", "benchmark-drift", "version",
+	"worker", "migrate", "generate-synthetic-data", "benchmark-drift", "version",
 }
 
 func TestHelpOfEveryCommandIsTheGoldenFile(t *testing.T) {
