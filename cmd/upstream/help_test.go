@@ -12,7 +12,7 @@ import (
 
 // commands are all there are, as they are typed.
 var commands = []string{
-	"", "demo", "ingest", "detect-drift",
+	"", "serve", "worker", "demo", "ingest", "detect-drift",
 	"event", "event list", "event show", "event claims", "event acknowledge", "event resolve", "event noise", "event reopen", "trend", "customer", "customer create", "customer list",
 	"user", "user create", "user passwd", "user list", "user disable", "user enable", "apikey", "apikey create", "apikey list", "apikey revoke", "audit", "audit verify", "audit list",
 	"mapping", "mapping payer", "mapping payer list", "mapping payer set", "mapping payer remove", "mapping cpt", "mapping cpt list", "mapping cpt set", "mapping cpt remove", "mapping unmatched", "mapping apply",
