@@ -32,12 +32,12 @@ func postgresError(err error, dead bool) error {
 
 // serverError tells by the class of its SQLSTATE what became of a statement.
 func serverError(e *pgconn.PgError) error {
-	switch {
-	case e.Code == "57014": // nobody cancels ours but the limit
+	switch e.Code {
+	case "57014": // nobody cancels ours but the limit
 		return upstream.Errorf(upstream.Unavailable, "PostgreSQL ended a statement that took too long; ask for less, or set another statement_timeout in the database's URL")
-	case e.Code == "42501": // privileges
+	case "42501": // privileges
 		return upstream.Errorf(upstream.Unavailable, "the PostgreSQL user may not do this (%s); grant it the database's schema", e.Message)
-	case e.Code == "25006": // after a failover
+	case "25006": // after a failover
 		return upstream.Errorf(upstream.Unavailable, "this PostgreSQL only reads (%s); connect to the primary server", e.Message)
 	}
 	switch e.Code[:2] {

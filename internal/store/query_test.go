@@ -225,7 +225,7 @@ func TestThePoolIsAsLargeAsTheURLSays(t *testing.T) {
 
 // Readers that overlap keep SQLite from starting its log anew.
 func TestTheLogStaysSmallWhileReadersOverlap(t *testing.T) {
-	const rows, limit = 20_000, 1 << 20
+	const rows, limit = 5000, 1 << 19
 	peak := func(limit int64) (peak int64) {
 		path := filepath.Join(t.TempDir(), "test.db")
 		s := open(t, "sqlite:"+path)

@@ -158,10 +158,9 @@ func (e *sqliteEngine) write(ctx context.Context, _ int64, f func(tx) error) err
 }
 
 // The write-ahead log is emptied at walLimit, and where readers are in the way for
-// longer than checkpointWait, again after each walStep.
+// longer than checkpointWait, again after each quarter of it.
 const (
 	walLimit       = 64 << 20
-	walStep        = 16 << 20
 	checkpointWait = time.Second
 )
 
@@ -177,7 +176,7 @@ func (e *sqliteEngine) emptyLog() {
 	}
 	e.writer.SetBusyTimeout(checkpointWait)
 	defer e.writer.SetBusyTimeout(busyTimeout)
-	e.walNext = log.Size() + walStep
+	e.walNext = log.Size() + e.walLimit/4
 	_ = (&sqliteTx{e.writer}).query("PRAGMA wal_checkpoint(TRUNCATE)", nil, func(r row) error {
 		if busy := r.int(0) != 0; !busy {
 			e.walNext = e.walLimit
