@@ -27,3 +27,15 @@ func TestEveryRouteAnswersWhoMayAsk(t *testing.T) {
 		}
 	})
 }
+
+func TestARefreshTokenIsGoodOnce(t *testing.T) {
+	w := newWorld(t, worldOptions{})
+	first := w.signIn("viewerA")
+	var second tokenPair
+	w.post("", "auth/token/refresh/", map[string]string{"refresh": first.Refresh}).want(http.StatusOK).decode(&second)
+	w.get(second.Access, "auth/me/").want(http.StatusOK)
+	w.post("", "auth/token/refresh/", map[string]string{"refresh": first.Refresh}).problem(http.StatusUnauthorized, "signed_out")
+	// The old one came back: whoever has the new one may have stolen it.
+	w.post("", "auth/token/refresh/", map[string]string{"refresh": second.Refresh}).problem(http.StatusUnauthorized, "signed_out")
+	w.get(second.Access, "auth/me/").problem(http.StatusUnauthorized, "signed_out")
+}

@@ -151,7 +151,7 @@ func TestRunsAreListedNewestFirst(t *testing.T) {
 				t.Errorf("%s: counted %d\n%s", name, count, diff)
 			}
 		}
-		run, err := tenant.Run(ctx, 2)
+		run, err := tenant.ReportRun(ctx, 2)
 		if diff := cmp.Diff(saved[3], run); diff != "" || err != nil {
 			t.Errorf("%v\n%s", err, diff)
 		}
