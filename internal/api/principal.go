@@ -155,8 +155,7 @@ func signedOut(err error) error {
 }
 
 func (s *Server) bySession(ctx context.Context, session upstream.Session, expires time.Time, now store.Revisions, at time.Time) (*principal, error) {
-	idle := session.Kind == upstream.BrowserSession && at.Sub(session.SeenAt) >= upstream.BrowserSessionIdle
-	if session.RevokedAt != nil || !at.Before(session.ExpiresAt) || idle {
+	if !session.Live(at) {
 		return nil, upstream.Errorf(upstream.SignedOut, "the session has ended; sign in again")
 	}
 	user, err := s.Store.User(ctx, session.User)
@@ -191,7 +190,7 @@ func (s *Server) byKey(ctx context.Context, text string, now store.Revisions, at
 	if key.ExpiresAt != nil {
 		expires = *key.ExpiresAt
 	}
-	if !found || key.RevokedAt != nil || !at.Before(expires) {
+	if !found || !key.Live(at) {
 		return nil, errSignedOut
 	}
 	return &principal{

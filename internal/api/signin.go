@@ -120,8 +120,11 @@ func (s *Server) createToken(ctx context.Context, in *credentialsInput) (*tokenO
 	if err != nil {
 		return nil, err
 	}
-	return s.pair(c, user.ID, session.ID, 0)
+	return s.pair(c, user.ID, session.ID, firstGeneration)
 }
+
+// firstGeneration is that of a session's first refresh token.
+const firstGeneration = 1
 
 // pair signs the tokens of a session.
 func (s *Server) pair(c *call, user, session, generation int64) (*tokenOutput, error) {
@@ -187,6 +190,9 @@ func (s *Server) verifyToken(ctx context.Context, in *verifyInput) (*verifyOutpu
 	session, err := s.Store.SessionByID(ctx, token.Session)
 	if err != nil {
 		return nil, signedOut(err)
+	}
+	if session.User != token.User {
+		return nil, errSignedOut
 	}
 	if _, err := s.bySession(ctx, session, token.Expires, store.Revisions{}, c.started); err != nil {
 		return nil, err

@@ -155,7 +155,7 @@ func TestRunsAreListedNewestFirst(t *testing.T) {
 		if diff := cmp.Diff(saved[3], run); diff != "" || err != nil {
 			t.Errorf("%v\n%s", err, diff)
 		}
-		if _, err := other.Run(ctx, 2); upstream.ErrorCode(err) != upstream.NotFound {
+		if _, err := other.ReportRun(ctx, 2); upstream.ErrorCode(err) != upstream.NotFound {
 			t.Errorf("another customer's run: %v", err)
 		}
 	})
