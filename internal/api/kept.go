@@ -3,7 +3,6 @@ package api
 import (
 	"bytes"
 	"context"
-	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
@@ -31,8 +30,9 @@ func (s *Server) tag(c *call, r *http.Request) (tag [tagBytes]byte) {
 	buf = append(buf, strings.TrimSuffix(r.URL.Path, "/")...)
 	buf = append(buf, '?')
 	buf = append(buf, r.URL.RawQuery...)
-	mac := s.macs.Get().(*mac)
-	defer s.macs.Put(mac)
+	k := s.keys.Load()
+	mac := k.macs.Get().(*mac)
+	defer k.macs.Put(mac)
 	mac.Reset()
 	mac.Write(buf)
 	copy(tag[:], mac.Sum(mac.sum[:0]))
@@ -50,8 +50,7 @@ const makeTimeout = 20 * time.Second
 func (s *Server) keptAnswer(c *call, r *http.Request) *answer {
 	tag := s.tag(c, r)
 	e := chooseEncoding(r.Header.Get("Accept-Encoding"))
-	key := string(append(tag[:], byte(e)))
-	if match := r.Header.Get("If-None-Match"); match != "" {
+	if match := r.Header.Get("If-None-Match"); match != "" && match != "*" {
 		// What the client has was made from the same tag; it need not be kept here.
 		if etag := etagOf(tag, e); listHas(match, etag) {
 			return &answer{status: http.StatusNotModified, etag: etag}
@@ -60,6 +59,16 @@ func (s *Server) keptAnswer(c *call, r *http.Request) *answer {
 			return &answer{status: http.StatusNotModified, etag: etag}
 		}
 	}
+	a := s.foundOrMade(c, r, tag, e)
+	if a.status == http.StatusOK && r.Header.Get("If-None-Match") == "*" { // now that there is an answer
+		return &answer{status: http.StatusNotModified, etag: a.etag}
+	}
+	return a
+}
+
+// foundOrMade returns the answer that is kept under a tag, or makes it.
+func (s *Server) foundOrMade(c *call, r *http.Request, tag [tagBytes]byte, e encoding) *answer {
+	key := string(append(tag[:], byte(e)))
 	if a := s.find(r.Context(), key); a != nil {
 		a.etag = etagOf(tag, a.encoding)
 		return a
@@ -80,7 +89,7 @@ func (s *Server) keptAnswer(c *call, r *http.Request) *answer {
 	if a.status == http.StatusOK {
 		a.etag = etagOf(tag, a.encoding)
 	} else if first.request != c.id { // a problem names the request
-		a.body = bytes.ReplaceAll(a.body, []byte(first.request), []byte(c.id))
+		a.body = bytes.Replace(a.body, requestID(first.request), requestID(c.id), 1)
 	}
 	return &a
 }
@@ -90,6 +99,9 @@ type madeFor struct {
 	answer  *answer
 	request string
 }
+
+// requestID is how a problem names a request.
+func requestID(id string) []byte { return []byte(`"request_id":"` + id + `"`) }
 
 func etagOf(tag [tagBytes]byte, e encoding) string {
 	out := make([]byte, 0, 32)
@@ -105,7 +117,7 @@ func etagOf(tag [tagBytes]byte, e encoding) string {
 func listHas(header, etag string) bool {
 	for item := range strings.SplitSeq(header, ",") {
 		item = strings.TrimPrefix(strings.TrimSpace(item), "W/")
-		if item == etag || item == "*" {
+		if item == etag {
 			return true
 		}
 	}
@@ -192,8 +204,6 @@ type hash interface {
 	Sum([]byte) []byte
 	Reset()
 }
-
-func (s *Server) newMAC() any { return &mac{hash: hmac.New(sha256.New, s.secret)} }
 
 // appendIDs packs ascending or descending ids into few bytes.
 func appendIDs(b []byte, ids []int64) []byte {
