@@ -77,5 +77,8 @@ type apiKeyOutput struct{ Body upstream.APIKey }
 func (s *Server) revokeAPIKey(ctx context.Context, in *OfCustomerAndID) (*apiKeyOutput, error) {
 	c := of(ctx)
 	k, err := s.Store.RevokeAPIKey(ctx, c.customer, in.ID, c.started)
+	if upstream.ErrorCode(err) == upstream.NotFound {
+		err = upstream.Errorf(upstream.NotFound, "there is no such API key")
+	}
 	return &apiKeyOutput{k}, err
 }

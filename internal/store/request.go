@@ -117,6 +117,9 @@ func (t *Tenant) insertRun(x tx, run *upstream.ReportRun, events int, saved int6
 		return err
 	}
 	run.ID = id
+	if run.Summary.Parameters == nil {
+		run.Summary.Parameters = map[string]any{} // as it is read again
+	}
 	summary, err := json.Marshal(run.Summary)
 	if err != nil {
 		return err
