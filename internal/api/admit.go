@@ -79,7 +79,7 @@ func (c *call) identify(r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	c.who = s.principals.get(presented.text)
+	c.who = s.principals.get(presented)
 	for range 3 {
 		// A refusal counts once it is sure that who asks is still the same.
 		var refused error
@@ -99,7 +99,7 @@ func (c *call) identify(r *http.Request) error {
 		if c.who, err = s.lookUp(ctx, presented, now, c.started); err != nil {
 			return err
 		}
-		s.principals.put(presented.text, c.who)
+		s.principals.put(presented, c.who)
 	}
 	return upstream.Errorf(upstream.Unavailable, "users and keys are being changed; try again")
 }

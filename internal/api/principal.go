@@ -98,7 +98,7 @@ func credentialOf(r *http.Request) (credential, error) {
 	}
 	if header == "" {
 		if k, err := r.Cookie(cookieName); err == nil && k.Value != "" {
-			return credential{"cookie " + k.Value, cookie}, nil
+			return credential{k.Value, cookie}, nil
 		}
 		return credential{}, errSignedOut
 	}
@@ -119,7 +119,7 @@ func (s *Server) lookUp(ctx context.Context, presented credential, now store.Rev
 	case apiKey:
 		return s.byKey(ctx, presented.text, now, at)
 	case cookie:
-		hash, ok := auth.SecretHash(strings.TrimPrefix(presented.text, "cookie "))
+		hash, ok := auth.SecretHash(presented.text)
 		if !ok {
 			return nil, errSignedOut
 		}
@@ -199,23 +199,23 @@ func (s *Server) byKey(ctx context.Context, text string, now store.Revisions, at
 // principals keeps who was seen lately, by credential.
 type principals struct {
 	mu sync.RWMutex
-	by map[string]*principal
+	by map[credential]*principal
 }
 
 // maxPrincipals bounds them; all are forgotten when it is reached, and looked up again.
 const maxPrincipals = 20_000
 
-func (k *principals) get(text string) *principal {
+func (k *principals) get(presented credential) *principal {
 	k.mu.RLock()
 	defer k.mu.RUnlock()
-	return k.by[text]
+	return k.by[presented]
 }
 
-func (k *principals) put(text string, p *principal) {
+func (k *principals) put(presented credential, p *principal) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.by == nil || len(k.by) >= maxPrincipals {
-		k.by = map[string]*principal{}
+		k.by = map[credential]*principal{}
 	}
-	k.by[text] = p
+	k.by[presented] = p
 }
