@@ -80,7 +80,7 @@ func Open(ctx context.Context, databaseURL string, s *store.Store, o Options) (*
 	}
 	j := &Jobs{store: s, o: o}
 	var err error
-	j.river, err = openQueue(ctx, databaseURL, j.config())
+	j.river, err = openQueue(ctx, databaseURL, s, j.config())
 	return j, err
 }
 

@@ -524,3 +524,37 @@ func TestAQueueThatCannotBeOpenedSaysSo(t *testing.T) {
 		}
 	}
 }
+
+func TestServersThatStartAtOnceShareAQueue(t *testing.T) {
+	onBoth(t, func(w *world) {
+		var all sync.WaitGroup
+		for range 4 {
+			all.Go(func() {
+				j, err := Open(context.Background(), w.url, w.store, Options{Now: clock})
+				if err == nil {
+					err = errors.Join(j.Healthy(context.Background()), j.EnqueueRemap(context.Background(), 1), j.Stop(context.Background()))
+				}
+				if err != nil {
+					w.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if s, err := w.jobs(Options{}).Stats(context.Background()); err != nil || s.Queued != 1 {
+			w.Errorf("%+v, %v", s, err)
+		}
+	})
+}
+
+func TestTheQueueIsBesideTheDatabaseWhateverItsName(t *testing.T) {
+	path := t.TempDir() + "/100% ä?#&.db"
+	w := newWorld(t, "sqlite:"+path)
+	j := w.jobs(Options{})
+	if _, err := os.Stat(path + "-jobs"); err != nil {
+		t.Error(err)
+	}
+	w.stop(j)
+	if err := j.Healthy(context.Background()); upstream.ErrorCode(err) != upstream.Unavailable {
+		t.Errorf("healthy when it is closed: %v", err)
+	}
+}

@@ -17,6 +17,6 @@ type settings struct {
 }
 
 // settingsOf returns a customer's settings: for now, the same for all.
-func settingsOf(context.Context, *store.Tenant) (settings, error) {
+func settingsOf(context.Context, *store.Tenant) (settings, error) { //nolint:unparam // it will read the database
 	return settings{budget: .5, afterUpload: true, nightly: true, weekly: true, weekday: time.Monday}, nil
 }
