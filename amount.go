@@ -3,9 +3,10 @@ package upstream
 // Amounts are what first decisions allowed per unit, by what a contract sets a
 // rate for, in whole weeks: those over by the as-of date.
 type Amounts struct {
-	First Day         // Monday of the first week
-	Weeks int         // number of weeks
-	Keys  []AmountKey // sorted by payer, CPT, modifiers, place, location
+	First  Day         // Monday of the first week
+	Weeks  int         // number of weeks
+	Keys   []AmountKey // sorted by payer, CPT, modifiers, place, location
+	Groups CPTGroups   // that the codes are in; nil where the table that ships has them all
 }
 
 // AmountKey is what a contract sets one rate for, with all that was allowed.

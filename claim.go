@@ -13,7 +13,7 @@ type Claim struct {
 	Line    int    // 1 when the source has no lines
 	Filing  Filing
 
-	Payer          string // one name a payer, see PayerName
+	Payer          string // as stored one name a payer, see PayerNames; in a file any spelling
 	CPT            string // CPT or HCPCS code, five characters
 	Modifiers      string // two-character modifiers separated by a space
 	Units          int

@@ -30,10 +30,11 @@ var allowed = map[string][]string{
 		"upstream", "upstream/internal/auth", "upstream/internal/jobs", "upstream/internal/limit", "upstream/internal/store", "upstream/internal/telemetry",
 		"upstream/internal/drift", "github.com/danielgtaylor/huma/v2", "github.com/klauspost/compress",
 	},
-	"upstream/internal/bench":  {"upstream", "upstream/internal/drift", "upstream/internal/synth", "upstream/internal/store"},
-	"upstream/internal/pgtest": {"github.com/jackc/pgx/v5"},
-	"upstream/cmd/upstream":    {"upstream", "upstream/internal/", "github.com/alecthomas/kong", "github.com/mattn/go-isatty"},
-	"upstream/e2e":             {},
+	"upstream/internal/bench":     {"upstream", "upstream/internal/drift", "upstream/internal/synth", "upstream/internal/store"},
+	"upstream/internal/pgtest":    {"github.com/jackc/pgx/v5"},
+	"upstream/internal/redistest": {"upstream/internal/pgtest"},
+	"upstream/cmd/upstream":       {"upstream", "upstream/internal/", "github.com/alecthomas/kong", "github.com/mattn/go-isatty"},
+	"upstream/e2e":                {},
 }
 
 func TestWhoMayImportWhom(t *testing.T) {

@@ -20,7 +20,7 @@ type ReportRun struct {
 	Detector   string     `json:"detector"`
 	AsOf       Day        `json:"as_of"`
 	StartedAt  time.Time  `json:"started_at"`
-	FinishedAt time.Time  `json:"finished_at"`
+	FinishedAt time.Time  `json:"finished_at,omitzero"`
 	EventCount int        `json:"drift_event_count"`
 	Summary    RunSummary `json:"summary"`
 	Error      string     `json:"error,omitempty"`

@@ -63,6 +63,12 @@ type APIKey struct {
 	RevokedAt *time.Time `json:"revoked_at"`
 }
 
+// Live reports whether the key opens anything at an instant: it is neither revoked
+// nor expired.
+func (k *APIKey) Live(now time.Time) bool {
+	return k.RevokedAt == nil && (k.ExpiresAt == nil || now.Before(*k.ExpiresAt))
+}
+
 // SessionKind is how a session is carried.
 type SessionKind string
 
@@ -83,6 +89,20 @@ type Session struct {
 	RevokedAt *time.Time  `json:"revoked_at"`
 	Address   string      `json:"address"`
 	Agent     string      `json:"agent"` // the User-Agent, shortened
+}
+
+// How long sessions live. That of tokens counts from the last refresh.
+const (
+	TokenSessionLife   = 7 * 24 * time.Hour
+	BrowserSessionLife = 12 * time.Hour
+	BrowserSessionIdle = 15 * time.Minute
+)
+
+// Live reports whether the session is signed in at an instant: it is not revoked,
+// expired or, in a browser, idle for too long.
+func (s *Session) Live(now time.Time) bool {
+	idle := s.Kind == BrowserSession && !now.Before(s.SeenAt.Add(BrowserSessionIdle))
+	return s.ID != 0 && s.RevokedAt == nil && now.Before(s.ExpiresAt) && !idle
 }
 
 // AuditEntry is one read of claims or one change: who did what, when, from where.

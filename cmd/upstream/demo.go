@@ -132,16 +132,8 @@ func (a *app) replay(t *store.Tenant, asOf upstream.Day) (weeks int, err error) 
 }
 
 // allEvents lists the drift events that a filter chooses.
-func allEvents(a *app, t *store.Tenant, f store.EventFilter) (events []upstream.DriftEvent, err error) {
-	page := upstream.Page{Size: upstream.MaxPageSize}
-	for {
-		some, err := t.Events(a, f, page)
-		if err != nil || len(some) == 0 {
-			return events, err
-		}
-		events = append(events, some...)
-		page.After = some[len(some)-1].ID
-	}
+func allEvents(a *app, t *store.Tenant, f store.EventFilter) ([]upstream.DriftEvent, error) {
+	return everyPage(func(p upstream.Page) (upstream.List[upstream.DriftEvent], error) { return t.Events(a, f, p) })
 }
 
 // compare prints what was planted beside what alerted, and then the alerts that

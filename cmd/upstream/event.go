@@ -244,7 +244,7 @@ func eachClaim(a *app, t *store.Tenant, e *upstream.DriftEvent, limit int, f fun
 		if len(claims) < page.Size || n == limit {
 			return n, nil
 		}
-		page.After = claims[len(claims)-1].ID
+		page.After.ID = claims[len(claims)-1].ID
 	}
 }
 

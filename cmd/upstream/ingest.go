@@ -32,7 +32,7 @@ Example:  upstream ingest --customer 1 claims-2026.csv`
 }
 
 // maxShownRejects bounds what one command prints; all are stored.
-const maxShownRejects = 1000
+const maxShownRejects = upstream.MaxPageSize
 
 // ingestReport is what --json prints.
 type ingestReport struct {
@@ -102,17 +102,17 @@ func (c *ingestCmd) one(a *app, t *store.Tenant, path string, fileDate upstream.
 	if done { // these bytes change nothing now
 		u.Tally = upstream.Tally{Read: u.Read, Unchanged: u.Read - u.Rejected, Rejected: u.Rejected}
 	}
-	rejects, err := t.Rejects(a, u.ID, maxShownRejects)
+	rejects, err := t.Rejects(a, u.ID, upstream.Page{Size: maxShownRejects})
 	if err != nil {
 		return err
 	}
 	report.Add(u.Tally)
 	report.Uploads = append(report.Uploads, fileUpload{ID: u.ID, Filename: u.Filename, SHA256: u.SHA256, AlreadyLoaded: done, Tally: u.Tally})
-	for _, r := range rejects {
+	for _, r := range rejects.Items {
 		report.Rejects = append(report.Rejects, fileReject{u.Filename, r})
 	}
 	if !c.JSON {
-		c.tell(a, u, rejects, done)
+		c.tell(a, u, rejects.Items, done)
 	}
 	if u.Updated > 0 && !slices.ContainsFunc(columns, func(c ingest.Column) bool { return c.Field == "line" }) {
 		a.notef("%s has no column for the line of a claim: rows of one claim number were taken for one claim", path)

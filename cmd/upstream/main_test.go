@@ -23,6 +23,7 @@ type world struct {
 	testing.TB
 	dir, database string
 	now           time.Time
+	typed         string // what is typed into the next command
 }
 
 // inSQLite makes a world on an embedded database.
@@ -58,7 +59,7 @@ func (w *world) run(args ...string) result {
 
 func (w *world) runWith(ctx context.Context, vars []string, args ...string) result {
 	var stdout, stderr bytes.Buffer
-	code := run(ctx, args, environment{vars: vars, stdout: &stdout, stderr: &stderr, now: func() time.Time { return w.now }})
+	code := run(ctx, args, environment{vars: vars, stdin: strings.NewReader(w.typed), stdout: &stdout, stderr: &stderr, now: func() time.Time { return w.now }})
 	return result{code, stdout.String(), stderr.String()}
 }
 

@@ -3,12 +3,10 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
 
-	"github.com/mattn/go-isatty"
 )
 
 // progress shows how far long work is: a bar on a terminal, a line every five
@@ -25,9 +23,8 @@ type progress struct {
 }
 
 func (a *app) progress(what string, total int64) *progress {
-	f, isFile := a.stderr.(*os.File)
 	now := a.now()
-	return &progress{out: a.stderr, what: what, unit: "rows", total: total, terminal: isFile && isatty.IsTerminal(f.Fd()), now: a.now, start: now, last: now}
+	return &progress{out: a.stderr, what: what, unit: "rows", total: total, terminal: a.terminal(), now: a.now, start: now, last: now}
 }
 
 // update tells that done of total are committed.

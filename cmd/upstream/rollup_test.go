@@ -35,18 +35,20 @@ func TestRollupVerifyAndRebuildSpeakForEachCustomer(t *testing.T) {
 }
 
 // damage changes the database behind the program's back.
-func (w *world) damage(sql string) {
+func (w *world) damage(statements ...string) {
 	w.Helper()
 	c, err := sqlite.OpenConn(strings.TrimPrefix(w.database, "sqlite:"), sqlite.OpenReadWrite)
 	if err != nil {
 		w.Fatal(err)
 	}
 	defer c.Close()
-	if err := sqlitex.ExecuteTransient(c, sql, nil); err != nil {
-		w.Fatal(err)
+	for _, sql := range statements {
+		if err := sqlitex.ExecuteTransient(c, sql, nil); err != nil {
+			w.Fatal(err)
+		}
 	}
 	if c.Changes() == 0 {
-		w.Fatalf("%s changes nothing", sql)
+		w.Fatalf("%q change nothing", statements)
 	}
 }
 

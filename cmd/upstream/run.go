@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+	"github.com/mattn/go-isatty"
 	"upstream"
 	"upstream/internal/store"
 )
@@ -21,6 +22,7 @@ var version = "dev"
 // database and the files it is told to read.
 type environment struct {
 	vars           []string // NAME=value
+	stdin          io.Reader
 	stdout, stderr io.Writer
 	now            func() time.Time // time.Now when nil
 }
@@ -38,17 +40,23 @@ type app struct {
 	context.Context
 	environment
 	database string
+	command  *kong.Context
 }
 
 type cli struct {
-	Database string `help:"Where the data is: sqlite:FILE or postgres://user:password@host/name. A file is made on first use." default:"sqlite:upstream.db" placeholder:"URL"`
+	Database string `help:"Where the data is: sqlite:FILE or postgres://user:password@host/name. A file is made on first use." secret:"url" default:"sqlite:upstream.db" placeholder:"URL"`
 
+	Serve     serveCmd     `cmd:"" help:"Serve the API and do the work behind it."`
 	Demo      demoCmd      `cmd:"" help:"From nothing to a drift feed: a demo customer, a year of claims with planted drifts, detection, and what was found beside what was planted."`
 	Ingest    ingestCmd    `cmd:"" help:"Load claims from CSV files. Loading a file again changes nothing."`
 	Detect    detectCmd    `cmd:"" name:"detect-drift" aliases:"detect_drift" help:"Find what changed, as of a date, and print the drift events."`
 	Event     eventCmd     `cmd:"" help:"List drift events, show their evidence, and judge them."`
 	Trend     trendCmd     `cmd:"" help:"Denial rates by week of submission, without the bias of weeks too young."`
 	Customer  customerCmd  `cmd:"" help:"Make and list customers."`
+	User      userCmd      `cmd:"" help:"Make and manage the users who sign in."`
+	APIKey    apikeyCmd    `cmd:"" name:"apikey" help:"Make, list and revoke the keys of programs."`
+	Audit     auditCmd     `cmd:"" help:"List the audit log, and check that it is whole."`
+	Mapping   mappingCmd   `cmd:"" help:"Say which payers and procedure groups the customer's files mean."`
 	Rollup    rollupCmd    `cmd:"" help:"Check the rollups against the claims, or make them again."`
 	Worker    workerCmd    `cmd:"" help:"Load uploads and run detections that servers have queued, until it is stopped."`
 	Migrate   migrateCmd   `cmd:"" help:"Bring the database's schema up to date; every other command does so too."`
@@ -61,7 +69,7 @@ const description = `Upstream warns a medical practice, days after it starts, th
 
 Start with:  upstream demo
 
-Every option can be set by a variable, UPSTREAM_ and its name: UPSTREAM_DATABASE for --database.`
+Every option can be set by a variable, UPSTREAM_ and its name: UPSTREAM_DATABASE for --database. One that may hold a password can stand in a file: UPSTREAM_DATABASE_FILE names the file.`
 
 // run is the program: one command, its output and its exit code.
 func run(ctx context.Context, args []string, env environment) int {
@@ -92,7 +100,7 @@ func run(ctx context.Context, args []string, env environment) int {
 		fmt.Fprintf(env.stderr, "upstream: %v; `upstream --help` shows the commands, `upstream COMMAND --help` their options\n", err)
 		return exitUsage
 	}
-	err = command.Run(&app{Context: ctx, environment: env, database: c.Database})
+	err = command.Run(&app{Context: ctx, environment: env, database: c.Database, command: command})
 	return exitCode(ctx, err, env.stderr)
 }
 
@@ -135,50 +143,23 @@ func (a *app) printf(format string, args ...any) { fmt.Fprintf(a.stdout, format,
 // notef tells a person something beside the output.
 func (a *app) notef(format string, args ...any) { fmt.Fprintf(a.stderr, format+"\n", args...) }
 
+// terminal reports whether a person reads the messages as they come.
+func (a *app) terminal() bool {
+	f, isFile := a.stderr.(*os.File)
+	return isFile && isatty.IsTerminal(f.Fd())
+}
+
+// getenv returns a variable of the environment.
+func (a *app) getenv(name string) string {
+	for _, v := range a.vars {
+		if value, ok := strings.CutPrefix(v, name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}
+
 func (a *app) today() upstream.Day { return upstream.DayOf(a.now()) }
-
-const variablePrefix = "UPSTREAM_"
-
-func variableName(flag string) string {
-	return variablePrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
-}
-
-// variables resolves options from the environment given to run, so that tests
-// need not change that of the process.
-func variables(vars []string) kong.Resolver {
-	values := map[string]string{}
-	for _, v := range vars {
-		if name, value, ok := strings.Cut(v, "="); ok && strings.HasPrefix(name, variablePrefix) {
-			values[name] = value
-		}
-	}
-	return kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
-		if v, ok := values[variableName(flag.Name)]; ok {
-			return v, nil
-		}
-		return nil, nil
-	})
-}
-
-// unknownVariable refuses UPSTREAM_ variables that set nothing: a misspelt one
-// would otherwise be ignored. Those of the tests are left alone.
-func unknownVariable(model *kong.Application, vars []string) error {
-	known := map[string]bool{}
-	_ = kong.Visit(model, func(n kong.Visitable, next kong.Next) error {
-		if f, ok := n.(*kong.Flag); ok {
-			known[variableName(f.Name)] = true
-		}
-		return next(nil)
-	})
-	for _, v := range vars {
-		name, _, _ := strings.Cut(v, "=")
-		test := name == "UPSTREAM_VECTORS" || strings.HasPrefix(name, "UPSTREAM_TEST_")
-		if strings.HasPrefix(name, variablePrefix) && !known[name] && !test {
-			return upstream.Errorf(upstream.Invalid, "%s sets no option of upstream; correct its name or unset it", name)
-		}
-	}
-	return nil
-}
 
 // create makes an output file; - is standard output.
 func (a *app) create(path string) (io.WriteCloser, error) {
@@ -195,3 +176,15 @@ func (a *app) create(path string) (io.WriteCloser, error) {
 type nopCloser struct{ io.Writer }
 
 func (nopCloser) Close() error { return nil }
+
+// everyPage reads all pages of a list.
+func everyPage[T any](list func(upstream.Page) (upstream.List[T], error)) ([]T, error) {
+	all := []T{}
+	for page := (upstream.Page{Size: upstream.MaxPageSize}); ; {
+		some, err := list(page)
+		all = append(all, some.Items...)
+		if page.After = some.Next; err != nil || page.After.IsZero() {
+			return all, err
+		}
+	}
+}

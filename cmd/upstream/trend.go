@@ -62,7 +62,9 @@ func (c *trendCmd) read(a *app, t *store.Tenant, asOf upstream.Day) ([]payerTren
 	}
 	wanted := c.Payer
 	if wanted != "" {
-		wanted, _ = upstream.PayerName(wanted)
+		if wanted, err = t.PayerName(a, wanted); err != nil {
+			return nil, err
+		}
 	}
 	trends := []payerTrend{}
 	for i := range waits.Payers {

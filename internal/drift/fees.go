@@ -81,7 +81,7 @@ func (f *fees) addPayer(i, j int) {
 			group[k-i] = group[k-i-1]
 			continue
 		}
-		name := upstream.CPTGroup(f.data.Keys[k].CPT)
+		name := f.data.Groups.Of(f.data.Keys[k].CPT)
 		at := slices.Index(names, name)
 		if at < 0 {
 			at = len(names)

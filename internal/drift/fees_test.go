@@ -67,6 +67,17 @@ func TestCutIsToldExactly(t *testing.T) {
 	}
 }
 
+// A customer that has put the code that is cut into a group of its own is told of
+// that group, and of no other.
+func TestCutIsToldOfTheCustomersOwnGroup(t *testing.T) {
+	a := exactCut(13120, 12726, 30, 33)
+	a.Groups = upstream.CPTGroups{"99214": "Long visits"}
+	events := scanAt(a, 32)
+	if len(events) != 1 || events[0].CPTGroup == nil || *events[0].CPTGroup != "Long visits" || events[0].CurrentN != 30 {
+		t.Errorf("events %+v", events)
+	}
+}
+
 func TestCutIsToldOnceAtItsLevel(t *testing.T) {
 	cut := cutFrom(50, .05, 1)
 	for _, c := range []struct {

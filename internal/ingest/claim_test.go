@@ -66,8 +66,8 @@ func TestValuesOfARow(t *testing.T) {
 		{"empty line and units", []change{{"line", ""}, {"units", ""}}, func(c *upstream.Claim) {}},
 		{"units taken back", []change{{"units", "-1"}}, func(c *upstream.Claim) { c.Units = -1 }},
 		{"a code in lower case", []change{{"cpt", "j1100"}}, func(c *upstream.Claim) { c.CPT = "J1100" }},
-		{"a payer's spelling", []change{{"payer", "united  health-care, inc."}}, func(c *upstream.Claim) { c.Payer = "UnitedHealthcare" }},
-		{"an unknown payer", []change{{"payer", " Lake\nCounty  Trust "}}, func(c *upstream.Claim) { c.Payer = "Lake County Trust" }},
+		{"a payer as it is spelled", []change{{"payer", "united  health-care, inc."}}, func(c *upstream.Claim) { c.Payer = "united health-care, inc." }},
+		{"a payer in two lines", []change{{"payer", " Lake\nCounty  Trust "}}, func(c *upstream.Claim) { c.Payer = "Lake County Trust" }},
 		{"modifiers", []change{{"modifiers", "lt, 59"}}, func(c *upstream.Claim) { c.Modifiers = "LT 59" }},
 		{"modifiers in columns", []change{{"mod1", "25"}, {"mod2", ""}, {"Modifier 3", "rt"}}, func(c *upstream.Claim) { c.Modifiers = "25 RT" }},
 		{"no modifiers in columns", []change{{"mod1", ""}, {"mod2", " "}}, func(c *upstream.Claim) {}},
@@ -243,14 +243,6 @@ func TestFilesWithoutADecisionDate(t *testing.T) {
 	}
 	if len(rejects) != 2 || rejects[0].Column != "dos" || rejects[1].Column != "check date" {
 		t.Errorf("rejects %+v", rejects)
-	}
-}
-
-func TestCustomersPayersComeBeforeTheTable(t *testing.T) {
-	text := "payer,cpt,dos,status\nUHC,99213,1/2/26,open\nuhc inc,99213,1/2/26,open\nAetna,99213,1/2/26,open\n"
-	claims, _ := load(t, strings.NewReader(text), Options{Payers: map[string]string{"UHC": "United (Texas)", "AETNA": ""}})
-	if len(claims) != 3 || claims[0].Payer != "United (Texas)" || claims[1].Payer != "United (Texas)" || claims[2].Payer != "Aetna" {
-		t.Errorf("claims %+v", claims)
 	}
 }
 

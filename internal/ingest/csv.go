@@ -14,9 +14,6 @@ import (
 
 // Options are what a reader is told beside the file.
 type Options struct {
-	// Payers is the customer's own payer mapping, from upstream.PayerKey of a
-	// raw name to the payer's name. It comes before upstream.PayerName.
-	Payers map[string]string
 	// FileHash is the hex SHA-256 of the file. The claims of a file without
 	// claim numbers are named after it and their row, so that loading the file
 	// twice changes nothing.
@@ -61,7 +58,7 @@ func NewCSV(r io.Reader, o Options) (*CSVReader, error) {
 	}
 	c := &CSVReader{
 		rows: splitter{src: r, eol: '\n'}, hash: o.FileHash,
-		payers: newMemo(readPayer(o.Payers)), cpts: newMemo(readCPT), modifiers: newMemo(readModifiers),
+		payers: newMemo(readPayer), cpts: newMemo(readCPT), modifiers: newMemo(readModifiers),
 		places: newMemo(readPlace), locations: newMemo(readText),
 		carcs: newMemo(readCodes), rarcs: newMemo(readCodes),
 		outcomes: newMemo(readOutcome), filings: newMemo(readFiling),

@@ -106,23 +106,12 @@ func (m *memo[T]) value(text []byte) (T, string) {
 
 const flawControl = "it holds control characters; type the text anew"
 
-// readPayer returns a reader of payer names, with a customer's own mapping
-// before the table that ships.
-func readPayer(own map[string]string) func(string) (string, string) {
-	return func(text string) (string, string) {
-		key := upstream.PayerKey(text)
-		if key == "" {
-			return "", "no payer: it has neither letters nor digits"
-		}
-		if name := own[key]; name != "" {
-			return name, ""
-		}
-		name, _ := upstream.PayerName(text)
-		if strings.ContainsFunc(name, unicode.IsControl) {
-			return "", flawControl
-		}
-		return name, ""
+// readPayer reads a payer as the file spells it; store.Load knows its one name.
+func readPayer(text string) (string, string) {
+	if upstream.PayerKey(text) == "" {
+		return "", "no payer: it has neither letters nor digits"
 	}
+	return readText(text)
 }
 
 // readText reads a text that is stored in one line.

@@ -126,7 +126,7 @@ func TestMemoIsBoundedAndForgetsFlaws(t *testing.T) {
 }
 
 func TestMemoAllocatesNothingForWhatItKnows(t *testing.T) {
-	m := newMemo(readPayer(nil))
+	m := newMemo(readPayer)
 	text := []byte("United Health Care")
 	m.value(text)
 	if n := testing.AllocsPerRun(100, func() { m.value(text) }); n != 0 {

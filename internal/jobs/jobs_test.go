@@ -67,8 +67,8 @@ func TestAnUploadIsLoadedAndDetectionFollows(t *testing.T) {
 			w.Errorf("the run that follows: %+v", r)
 		}
 		events, err := w.tenant.Events(ctx, store.EventFilter{}, upstream.Page{})
-		if err != nil || len(events) == 0 || events[0].ReportRun != r.ID {
-			w.Errorf("%d events, %v", len(events), err)
+		if err != nil || len(events.Items) == 0 || events.Items[0].ReportRun != r.ID {
+			w.Errorf("%d events, %v", len(events.Items), err)
 		}
 		// The row is there a moment before the job has ended.
 		w.until("both are observed", func() bool { n, _ := seen.of("upload"); m, _ := seen.of("report_run"); return n == 1 && m == 1 })

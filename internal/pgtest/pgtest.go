@@ -3,20 +3,15 @@
 package pgtest
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"net"
 	"net/url"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -57,7 +52,7 @@ func URL(t testing.TB) string {
 	t.Helper()
 	server.once.Do(start)
 	if server.problem != "" {
-		Missing(t, "PostgreSQL ("+server.problem+"; scripts/install-test-tools.sh installs it)")
+		missing(t, server.problem)
 	}
 	name := fmt.Sprintf("upstream_test_%d_%d", os.Getpid(), server.count.Add(1))
 	execute(t, "CREATE DATABASE "+name)
@@ -89,6 +84,12 @@ func execute(t testing.TB, sql string) {
 	}
 }
 
+// missing skips or fails a test for want of a server.
+func missing(t testing.TB, problem string) {
+	t.Helper()
+	Missing(t, "PostgreSQL ("+problem+"; scripts/install-test-tools.sh installs it)")
+}
+
 // Main runs the tests of a package and stops the server; call it from TestMain.
 func Main(m *testing.M) int {
 	code := m.Run()
@@ -102,14 +103,15 @@ func start() {
 	if server.url = os.Getenv(serverVariable); server.url != "" {
 		return
 	}
-	initdb, postgres := binary("initdb"), binary("postgres")
-	if initdb == "" || postgres == "" {
-		server.problem = "not installed"
+	own, err := launch()
+	if own != nil {
+		server.stop = own.remove
+	}
+	if err != nil {
+		server.problem = err.Error()
 		return
 	}
-	if err := launch(initdb, postgres); err != nil {
-		server.problem = err.Error()
-	}
+	server.url = own.URL
 }
 
 // binary finds a program of PostgreSQL in the PATH, or where Debian keeps it.
@@ -122,82 +124,4 @@ func binary(name string) string {
 		return ""
 	}
 	return slices.Max(found)
-}
-
-func launch(initdb, postgres string) error {
-	dir, err := os.MkdirTemp("", "upstream-postgres-")
-	if err != nil {
-		return err
-	}
-	server.stop = func() { _ = os.RemoveAll(dir) }
-	attributes, err := unprivileged(dir)
-	if err != nil {
-		return err
-	}
-	data := filepath.Join(dir, "data")
-	cmd := exec.Command(initdb, "-D", data, "-A", "trust", "-U", "upstream", "-E", "UTF8", "--no-locale", "--no-sync")
-	cmd.SysProcAttr, cmd.Dir = attributes, dir
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("initdb: %w: %s", err, out)
-	}
-	port, err := freePort()
-	if err != nil {
-		return err
-	}
-	// A crash of the machine may lose a test's data; a crash of a client never does.
-	fsync := cmp.Or(os.Getenv(fsyncVariable), "off")
-	cmd = exec.Command(postgres, "-D", data, "-p", strconv.Itoa(port), "-k", dir, "-c", "listen_addresses=127.0.0.1", "-c", "fsync="+fsync, "-c", "max_connections=200")
-	cmd.SysProcAttr, cmd.Dir = attributes, dir
-	if err := cmd.Start(); err != nil {
-		return err
-	}
-	server.url = fmt.Sprintf("postgres://upstream@127.0.0.1:%d/postgres", port)
-	server.stop = func() {
-		_ = cmd.Process.Signal(syscall.SIGINT) // fast shutdown
-		_ = cmd.Wait()
-		_ = os.RemoveAll(dir)
-	}
-	return ready()
-}
-
-// unprivileged gives the directory to the user postgres when we are root, as
-// PostgreSQL refuses to run as root. The server dies with the test process.
-func unprivileged(dir string) (*syscall.SysProcAttr, error) {
-	attributes := &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if os.Getuid() != 0 {
-		return attributes, nil
-	}
-	u, err := user.Lookup("postgres")
-	if err != nil {
-		return nil, err
-	}
-	uid, _ := strconv.Atoi(u.Uid)
-	gid, _ := strconv.Atoi(u.Gid)
-	attributes.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
-	return attributes, os.Chown(dir, uid, gid)
-}
-
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
-}
-
-func ready() error {
-	var err error
-	for range 300 {
-		var c *pgx.Conn
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-		if c, err = pgx.Connect(ctx, server.url); err == nil {
-			err = c.Close(ctx)
-			cancel()
-			return err
-		}
-		cancel()
-		time.Sleep(100 * time.Millisecond)
-	}
-	return err
 }

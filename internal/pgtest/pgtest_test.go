@@ -174,3 +174,24 @@ func TestBinariesAreFoundOutsideThePath(t *testing.T) {
 		t.Errorf("found %s", got)
 	}
 }
+
+func TestAPrivateServerKeepsWhatWasCommittedWhenItIsKilled(t *testing.T) {
+	ctx := context.Background()
+	s := Private(t)
+	c := connect(t, s.URL)
+	if _, err := c.Exec(ctx, "CREATE TABLE mine AS SELECT 7 AS x"); err != nil {
+		t.Fatal(err)
+	}
+	s.Kill()
+	if err := c.Ping(ctx); err == nil {
+		t.Error("the connection outlives the server")
+	}
+	if again, err := pgx.Connect(ctx, s.URL); err == nil {
+		again.Close(ctx)
+		t.Error("a killed server takes connections")
+	}
+	s.Start(t)
+	if x := value[int](t, connect(t, s.URL), "SELECT x FROM mine"); x != 7 {
+		t.Errorf("%d after the crash, want 7", x)
+	}
+}

@@ -22,18 +22,21 @@ func (t *Tenant) Amounts(ctx context.Context, until upstream.Day, weeks int, fro
 	weeks = max(weeks, 0)
 	first := weekOf(int64(until)+1) - int64(weeks)
 	out := &upstream.Amounts{First: mondayOf(first), Weeks: weeks}
-	err := t.s.read(ctx, func(x tx) error {
-		r := amountsReader{first: first, weeks: int32(weeks), turn: make(chan struct{}, runtime.GOMAXPROCS(0))}
-		var of []termKind
-		for _, term := range amountTerms {
-			of = append(of, term.kind)
+	err := t.s.scan(ctx, func(x tx) error {
+		own, err := groupsInForce(x, t.id)
+		if err != nil {
+			return err
 		}
-		texts, err := readTexts(x, t.id, of...)
+		if len(own) > 0 {
+			out.Groups = own
+		}
+		r := amountsReader{first: first, weeks: int32(weeks), turn: make(chan struct{}, runtime.GOMAXPROCS(0))}
+		l, err := t.terms(x)
 		if err != nil {
 			return err
 		}
 		for i, term := range amountTerms {
-			r.texts[i] = texts[term.kind]
+			r.texts[i] = l.values[term.kind]
 			r.ranks[i] = ranks(r.texts[i])
 		}
 		if err := cmp.Or(r.read(t, x, from), r.failed); err != nil {

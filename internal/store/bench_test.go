@@ -52,7 +52,7 @@ func BenchmarkDeltas(b *testing.B) {
 	var rows []claimRow
 	l := newTerms(tenant.id)
 	err := s.read(b.Context(), func(x tx) error {
-		if err := l.loadDerived(x); err != nil {
+		if err := l.load(x); err != nil {
 			return err
 		}
 		return x.query(selectClaimSQL, []any{tenant.id}, func(r row) error {

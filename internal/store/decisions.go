@@ -33,7 +33,7 @@ func (t *Tenant) Decisions(ctx context.Context, until upstream.Day, from From) (
 	}
 	b := &decisionsBuilder{until: int32(until), nodes: map[uint64]*nodePoints{}}
 	var out *upstream.Decisions
-	err := t.s.read(ctx, func(x tx) error {
+	err := t.s.scan(ctx, func(x tx) error {
 		last, err := t.lastDecision(x, from, until)
 		if err != nil {
 			return err
@@ -44,7 +44,11 @@ func (t *Tenant) Decisions(ctx context.Context, until upstream.Day, from From) (
 		if err := t.cells(x, seriesKind, blobs, from, b.add); err != nil {
 			return err
 		}
-		out, err = b.build(x, newTerms(t.id))
+		l, err := t.terms(x)
+		if err != nil {
+			return err
+		}
+		out, err = b.build(x, l)
 		return err
 	})
 	return out, err

@@ -17,16 +17,16 @@ func (t *Tenant) Denials(ctx context.Context, payer string, groups []string, fir
 		}
 	}
 	out := &upstream.Denials{}
-	err := t.s.read(ctx, func(x tx) error {
-		texts, err := readTexts(x, t.id, kindPayer, kindCode, kindLeadingCARC, kindLeadingRARC, kindLocation, kindModifiers, kindPlace)
+	err := t.s.scan(ctx, func(x tx) error {
+		l, err := t.terms(x)
 		if err != nil {
 			return err
 		}
-		id := int64(slices.Index(texts[kindPayer], payer))
-		if id <= 0 {
-			return nil
+		id, err := l.lookup(x, kindPayer, payer)
+		if err != nil || id == 0 {
+			return err
 		}
-		b := newDenialsBuilder(texts, groups)
+		b := newDenialsBuilder(&l.values, l.groups, groups)
 		b.payer, b.first, b.last = int32(id), int32(first), int32(last)
 		if err := t.cells(x, denialKind, span{id, id, int64(first) >> periodBits, int64(last) >> periodBits}, from, b.add); err != nil {
 			return err
@@ -47,7 +47,7 @@ type denialsBuilder struct {
 	cells              []upstream.DenialCell        // in order; their values are terms until build
 }
 
-func newDenialsBuilder(texts *termTexts, groups []string) *denialsBuilder {
+func newDenialsBuilder(texts *termTexts, own upstream.CPTGroups, groups []string) *denialsBuilder {
 	b := &denialsBuilder{}
 	for d, f := range denialFields {
 		b.texts[d], b.places[d] = texts[f.kind], make([]int32, len(texts[f.kind]))
@@ -56,7 +56,7 @@ func newDenialsBuilder(texts *termTexts, groups []string) *denialsBuilder {
 	b.texts[upstream.ByGroup] = make([]string, len(codes))
 	b.others = make([]bool, len(codes))
 	for term, code := range codes {
-		group := upstream.CPTGroup(code)
+		group := own.Of(code)
 		b.texts[upstream.ByGroup][term] = group
 		b.others[term] = len(groups) > 0 && !slices.Contains(groups, group)
 	}

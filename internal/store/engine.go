@@ -1,12 +1,28 @@
 package store
 
-import "context"
+import (
+	"context"
+	"time"
+
+	"upstream"
+)
+
+// readLimit is how long one statement of a read may take on a database that is
+// shared; connectionWait is how long to wait for one of the pool's connections.
+const (
+	readLimit      = 30 * time.Second
+	connectionWait = 30 * time.Second
+)
+
+// errClosed is what a store answers after Close.
+var errClosed = upstream.Errorf(upstream.Unavailable, "the database is closed: upstream is stopping")
 
 // engine is one of the two databases. Both run the same SQL texts, with $1
 // for parameters; what differs is behind these few methods.
 type engine interface {
-	// read runs f on one consistent snapshot.
-	read(ctx context.Context, f func(tx) error) error
+	// read runs f on one consistent snapshot. PostgreSQL ends a statement that takes
+	// longer than the limit, unless it is zero.
+	read(ctx context.Context, limit time.Duration, f func(tx) error) error
 	// peek runs one query without a transaction around it, which is the fastest way
 	// to read a row.
 	peek(ctx context.Context, sql string, args []any, each func(row) error) error
@@ -17,6 +33,10 @@ type engine interface {
 	migrate(ctx context.Context, f func(tx) error) error
 	// analyze renews what the query planner knows of the claims.
 	analyze(ctx context.Context) error
+	// explain returns the plan of a statement, which it doesn't run.
+	explain(ctx context.Context, sql string) (string, error)
+	ping(ctx context.Context) error
+	pool() upstream.PoolStats
 	name() string
 	close() error
 }

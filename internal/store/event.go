@@ -20,40 +20,6 @@ func scanEvent(r row) (e upstream.DriftEvent, err error) {
 	return e, err
 }
 
-// EventFilter chooses drift events; what is empty chooses all.
-type EventFilter struct {
-	Detector string
-	Statuses []upstream.EventStatus
-	Tier     upstream.Tier
-	Payer    string
-}
-
-// Events lists drift events by id, one page at a time.
-func (t *Tenant) Events(ctx context.Context, f EventFilter, page upstream.Page) ([]upstream.DriftEvent, error) {
-	where, args := "", []any{t.id, page.After, page.Limit()}
-	for _, c := range []struct{ column, value string }{{"detector", f.Detector}, {"tier", string(f.Tier)}, {"payer", f.Payer}} {
-		if c.value != "" {
-			where += " AND " + c.column + " = " + placeholders(len(args)+1, 1)
-			args = append(args, c.value)
-		}
-	}
-	if len(f.Statuses) > 0 {
-		where += " AND status IN (" + placeholders(len(args)+1, len(f.Statuses)) + ")"
-		for _, s := range f.Statuses {
-			args = append(args, string(s))
-		}
-	}
-	out := []upstream.DriftEvent{}
-	err := t.s.read(ctx, func(x tx) error {
-		return x.query("SELECT "+eventColumns+" FROM drift_event WHERE customer_id = $1 AND id > $2"+where+" ORDER BY id LIMIT $3", args, func(r row) error {
-			e, err := scanEvent(r)
-			out = append(out, e)
-			return err
-		})
-	})
-	return out, err
-}
-
 // Event returns a drift event, or NotFound.
 func (t *Tenant) Event(ctx context.Context, id int64) (e upstream.DriftEvent, err error) {
 	err = t.s.read(ctx, func(x tx) error {

@@ -20,7 +20,11 @@ import (
 //   - TAKEBACK: payments taken back in the current days and not soon restored
 func (t *Tenant) EventClaims(ctx context.Context, e *upstream.DriftEvent, page upstream.Page) (found []upstream.Claim, err error) {
 	err = t.s.read(ctx, func(x tx) error {
-		found, err = t.eventClaims(x, newTerms(t.id), e, page)
+		l, err := t.terms(x)
+		if err != nil {
+			return err
+		}
+		found, err = t.eventClaims(x, l, e, page)
 		return err
 	})
 	return found, err
@@ -29,7 +33,10 @@ func (t *Tenant) EventClaims(ctx context.Context, e *upstream.DriftEvent, page u
 // SampleClaims sets the SampleClaimIDs of events to the newest n claims that prove them.
 func (t *Tenant) SampleClaims(ctx context.Context, events []*upstream.DriftEvent, n int) error {
 	return t.s.read(ctx, func(x tx) error {
-		l := newTerms(t.id)
+		l, err := t.terms(x)
+		if err != nil {
+			return err
+		}
 		for _, e := range events {
 			claims, err := t.eventClaims(x, l, e, upstream.Page{Size: n})
 			if err != nil {
@@ -47,10 +54,10 @@ func (t *Tenant) SampleClaims(ctx context.Context, events []*upstream.DriftEvent
 func (t *Tenant) eventClaims(x tx, l *terms, e *upstream.DriftEvent, page upstream.Page) ([]upstream.Claim, error) {
 	found := []upstream.Claim{}
 	s := claimScan{tenant: t, e: e, terms: l}
-	if err := s.begin(x, page.After); err != nil {
+	if err := s.begin(x, page.After.ID); err != nil {
 		return nil, err
 	}
-	for rows := page.Limit(); !s.done && len(found) < page.Limit(); rows = min(2*rows, scanRows) {
+	for rows := page.Limit(); !s.done && len(found) < page.Limit(); rows = min(2*rows, heldRows) {
 		claims, err := s.page(x, rows)
 		if err != nil {
 			return nil, err
@@ -64,8 +71,8 @@ func (t *Tenant) eventClaims(x tx, l *terms, e *upstream.DriftEvent, page upstre
 	return found, nil
 }
 
-// scanRows bounds the rows that are held at once where few of them prove an event.
-const scanRows = 4000
+// heldRows bounds the rows that are held at once where few of them prove an event.
+const heldRows = 4000
 
 // claimScan walks the claims that may prove an event, a page at a time by key.
 type claimScan struct {
@@ -155,11 +162,6 @@ func (s *claimScan) node(x tx) error {
 	case s.e.CPTGroup == nil:
 		return nil
 	default:
-		if !s.terms.complete {
-			if err := s.terms.loadDerived(x); err != nil {
-				return err
-			}
-		}
 		group, err := s.terms.lookup(x, kindGroup, *s.e.CPTGroup)
 		if err != nil {
 			return err
@@ -188,9 +190,7 @@ func (s *claimScan) page(x tx, limit int) ([]upstream.Claim, error) {
 		key, order = " AND (first_decided_date, id) < ("+placeholders(len(args), 1)+", "+at+")", "first_decided_date DESC, id DESC"
 	} else {
 		args = append(args, storedID(s.tenant.id, 0))
-		if s.tenant.s.Engine() == "sqlite" {
-			from = "claim NOT INDEXED" // or it sorts all claims of the customer for every page
-		}
+		from = s.tenant.claimsInOrder()
 	}
 	var rows []claimRow
 	found := "(SELECT " + claimColumns + " FROM " + from + " WHERE " + s.where + key + " ORDER BY " + order + " LIMIT " + placeholders(len(s.args)+2, 1) + ")"
@@ -209,6 +209,14 @@ func (s *claimScan) page(x tx, limit int) ([]upstream.Claim, error) {
 		}
 	}
 	return claims, err
+}
+
+// claimsInOrder is the table of claims for queries that walk it in the order of ids.
+func (t *Tenant) claimsInOrder() string {
+	if t.s.Engine() == "sqlite" {
+		return "claim NOT INDEXED" // or it sorts all claims of the customer for every page
+	}
+	return "claim"
 }
 
 // codesOf returns the codes of a CPT group, sorted.

@@ -25,7 +25,7 @@ func evidence(t *testing.T, tenant *Tenant, e *upstream.DriftEvent, size int) []
 		if len(claims) < size {
 			return ids
 		}
-		page.After = claims[len(claims)-1].ID
+		page.After.ID = claims[len(claims)-1].ID
 	}
 }
 
@@ -185,7 +185,7 @@ func TestClaimsOfAnEventNoNodeHasAreNone(t *testing.T) {
 			}
 		}
 		e := upstream.DriftEvent{Signal: upstream.DenialRate, Payer: new("Aetna"), CurrentLast: 30_000}
-		if _, err := tenant.EventClaims(context.Background(), &e, upstream.Page{After: 9999}); upstream.ErrorCode(err) != upstream.NotFound {
+		if _, err := tenant.EventClaims(context.Background(), &e, upstream.Page{After: upstream.Key{ID: 9999}}); upstream.ErrorCode(err) != upstream.NotFound {
 			t.Errorf("a page after no claim: %v", err)
 		}
 	})

@@ -7,7 +7,7 @@ import (
 )
 
 // kinds are all rollups, in the order of their ids.
-var kinds = [...]*kind{dayKind, seriesKind, waitKind, aftermathKind, amountKind, denialKind}
+var kinds = [...]*kind{dayKind, seriesKind, waitKind, aftermathKind, amountKind, denialKind, stateKind}
 
 // dayKind is the (submitted, decided) matrix: rates by either date, open
 // inventory and maturation come out of it exactly. Its buckets are submitted days.
@@ -269,5 +269,26 @@ func denialOf(f *facts) (cell, bool) {
 	return cell{key{
 		int32(v[colPayer]), int32(v[colFirstDecided]), int32(v[colCode]), int32(f.carc),
 		int32(f.rarc), int32(v[colLocation]), int32(v[colModifiers]), int32(v[colPlace]),
+	}, sum{1}}, true
+}
+
+// stateKind counts all claims by their current state, for the counts of lists. Its
+// buckets are periods of decided days; pending claims have none.
+var stateKind = &kind{id: 7, name: "states", fields: 5, sums: 1, of: stateOf}
+
+// Fields of stateKind.
+const (
+	statePeriod = iota
+	statePayer
+	stateGroup
+	stateDay // of the current decision, zero while pending
+	stateOutcome
+)
+
+func stateOf(f *facts) (cell, bool) {
+	v := &f.ints
+	day := int32(v[colDecided])
+	return cell{key{
+		statePeriod: day >> periodBits, statePayer: int32(v[colPayer]), stateGroup: int32(f.group), stateDay: day, stateOutcome: int32(v[colOutcome]),
 	}, sum{1}}, true
 }

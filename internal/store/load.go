@@ -52,7 +52,8 @@ type batch struct {
 // Load applies a source to the customer's claims exactly once. Each batch
 // commits with a checkpoint, so that a load that was cut off goes on where it
 // was, by loading the same bytes again; a source that is done already is not
-// read. The returned upload holds what is committed, also beside an error, and
+// read. Payers are named by the customer's mappings and then by upstream.PayerName,
+// codes grouped by the customer's own groups. The returned upload holds what is committed, also beside an error, and
 // counts a claim that stays as it was as unchanged.
 func (t *Tenant) Load(ctx context.Context, src Source, o LoadOptions) (upstream.Upload, error) {
 	if o.BatchRows <= 0 {
@@ -65,7 +66,10 @@ func (t *Tenant) Load(ctx context.Context, src Source, o LoadOptions) (upstream.
 	if l.upload.Status == upstream.UploadSuccess {
 		return l.upload, nil
 	}
-	err := l.run(ctx)
+	_, err := t.regroup(ctx)
+	if err == nil {
+		err = l.run(ctx)
+	}
 	if finish := l.finish(err); err == nil {
 		err = finish
 	}
@@ -112,7 +116,9 @@ func (l *loader) begin(ctx context.Context) error {
 		if _, err := l.t.insertUpload(t, l.src.Filename, l.src.SHA256, upstream.UploadRunning, l.src.FileDate, l.o.Now); err != nil {
 			return err
 		}
-		return find()
+		err := find()
+		nameAuditTarget(ctx, l.upload.ID)
+		return err
 	})
 }
 
@@ -242,6 +248,7 @@ func (l *loader) apply(ctx context.Context, b batch) error {
 			return upstream.Errorf(upstream.Conflict, "another process is loading the same file; wait until it has finished")
 		}
 		l.deltas.reset()
+		l.terms.forgetGroups()
 		w := &writer{t: t, tenant: l.t, terms: l.terms, rows: l.rows, deltas: l.deltas, fileDate: l.fileDate}
 		if err := w.put(b.claims, &tally); err != nil {
 			return err
@@ -348,45 +355,4 @@ func (l *loader) finish(cause error) error {
 		return err
 	}
 	return l.t.Fold(ctx)
-}
-
-// Rejects lists up to limit rejected rows of an upload in the order of the file.
-func (t *Tenant) Rejects(ctx context.Context, upload int64, limit int) ([]upstream.Reject, error) {
-	out := []upstream.Reject{}
-	err := t.s.read(ctx, func(x tx) error {
-		return x.query("SELECT row_number, column_name, value_class, reason FROM upload_reject WHERE customer_id = $1 AND upload_id = $2 ORDER BY row_number LIMIT $3",
-			[]any{t.id, upload, limit}, func(r row) error {
-				out = append(out, upstream.Reject{Row: r.int(0), Column: r.text(1), ValueClass: r.text(2), Reason: r.text(3)})
-				return nil
-			})
-	})
-	return out, err
-}
-
-// Upload returns the upload of these bytes, or NotFound.
-func (t *Tenant) Upload(ctx context.Context, sha256 string) (upstream.Upload, error) {
-	u, err := t.uploadWhere(ctx, "sha256", sha256)
-	if err == nil && u.ID == 0 {
-		err = upstream.Errorf(upstream.NotFound, "this file has not been loaded")
-	}
-	return u, err
-}
-
-// UploadByID returns an upload, or NotFound.
-func (t *Tenant) UploadByID(ctx context.Context, id int64) (upstream.Upload, error) {
-	u, err := t.uploadWhere(ctx, "id", id)
-	if err == nil && u.ID == 0 {
-		err = upstream.Errorf(upstream.NotFound, "there is no upload %d", id)
-	}
-	return u, err
-}
-
-func (t *Tenant) uploadWhere(ctx context.Context, column string, value any) (u upstream.Upload, err error) {
-	err = t.s.read(ctx, func(x tx) error {
-		return x.query("SELECT "+uploadColumns+" FROM upload WHERE customer_id = $1 AND "+column+" = $2", []any{t.id, value}, func(r row) error {
-			u, _ = scanUpload(r)
-			return nil
-		})
-	})
-	return u, err
 }

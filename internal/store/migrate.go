@@ -47,6 +47,10 @@ func (s *Store) migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return s.migrateTo(ctx, all)
+}
+
+func (s *Store) migrateTo(ctx context.Context, all []migration) error {
 	return s.db.migrate(ctx, func(t tx) error {
 		if err := t.script("CREATE TABLE IF NOT EXISTS schema_migration (version BIGINT PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL)"); err != nil {
 			return err

@@ -133,7 +133,7 @@ type denial struct {
 	values [upstream.Dimensions]string
 }
 
-func naiveDenials(claims []upstream.Claim, payer string, first, last upstream.Day) map[denial]int32 {
+func naiveDenials(claims []upstream.Claim, groups upstream.CPTGroups, payer string, first, last upstream.Day) map[denial]int32 {
 	out := map[denial]int32{}
 	for _, c := range claims {
 		if !c.IsDenial() || c.Payer != payer || c.FirstDecidedDate < first || c.FirstDecidedDate > last {
@@ -144,7 +144,7 @@ func naiveDenials(claims []upstream.Claim, payer string, first, last upstream.Da
 			return code[strings.Index(code, "-")+1:]
 		}
 		out[denial{c.FirstDecidedDate, [upstream.Dimensions]string{
-			upstream.CPTGroup(c.CPT), lead(c.FirstCARC), lead(c.FirstRARC), c.Location, c.CPT, c.Modifiers, c.PlaceOfService,
+			groups.Of(c.CPT), lead(c.FirstCARC), lead(c.FirstRARC), c.Location, c.CPT, c.Modifiers, c.PlaceOfService,
 		}}]++
 	}
 	return out
@@ -163,13 +163,13 @@ func spelled(d *upstream.Denials) map[denial]int32 {
 	return out
 }
 
-func naiveDecisions(claims []upstream.Claim, until upstream.Day) map[string][3]int64 {
+func naiveDecisions(claims []upstream.Claim, groups upstream.CPTGroups, until upstream.Day) map[string][3]int64 {
 	out := map[string][3]int64{} // payer, group, day → decided, denied, allowed
 	for _, c := range claims {
 		if !c.IsDecided() || c.FirstDecidedDate > until {
 			continue
 		}
-		k := c.Payer + "|" + upstream.CPTGroup(c.CPT) + "|" + c.FirstDecidedDate.String()
+		k := c.Payer + "|" + groups.Of(c.CPT) + "|" + c.FirstDecidedDate.String()
 		s := out[k]
 		s[0]++
 		if c.IsDenial() {

@@ -5,9 +5,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
-	"net"
+	"runtime"
 	"strings"
+	"sync/atomic"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -18,7 +19,12 @@ import (
 // postgresEngine is a pool of connections to PostgreSQL 15 or newer. Writers of
 // one customer hold pg_advisory_xact_lock(customer): without it concurrent
 // uploads leave wrong rollup cells.
-type postgresEngine struct{ pool *pgxpool.Pool }
+type postgresEngine struct {
+	conns      *pgxpool.Pool
+	waiting    atomic.Int32 // for a connection
+	ownTimeout bool         // the URL sets statement_timeout: it holds for reads
+	closed     atomic.Bool
+}
 
 // migrationLock is the advisory lock of migrations, out of the range of customers.
 const migrationLock = -1
@@ -35,52 +41,78 @@ func openPostgres(ctx context.Context, url string) (engine, error) {
 		// also keeps no prepared statements, which is what poolers need.
 		config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeDescribeExec
 	}
+	if !strings.Contains(url, "pool_max_conns=") {
+		config.MaxConns = int32(max(4, 4*runtime.NumCPU()))
+	}
+	if config.ConnConfig.ConnectTimeout == 0 {
+		config.ConnConfig.ConnectTimeout = connectLimit
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
-		return nil, postgresError(err)
+		return nil, postgresError(err, false)
 	}
-	e := &postgresEngine{pool}
-	if err := pool.Ping(ctx); err != nil {
+	e := &postgresEngine{conns: pool, ownTimeout: strings.Contains(url, "statement_timeout")}
+	if err := e.ping(ctx); err != nil {
 		pool.Close()
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		return nil, postgresError(err)
+		return nil, err
 	}
 	return e, nil
 }
 
+// connectLimit is how long to wait for a server that doesn't answer, unless the URL
+// says connect_timeout.
+const connectLimit = 5 * time.Second
+
 func (e *postgresEngine) name() string { return "postgres" }
 
 func (e *postgresEngine) close() error {
-	e.pool.Close()
+	e.closed.Store(true)
+	e.conns.Close()
 	return nil
 }
 
-func (e *postgresEngine) read(ctx context.Context, f func(tx) error) error {
-	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
-	return e.in(ctx, options, "", 0, f)
+func (e *postgresEngine) pool() upstream.PoolStats {
+	s := e.conns.Stat()
+	return upstream.PoolStats{
+		Open: int(s.TotalConns()), Busy: int(s.AcquiredConns()), Max: int(s.MaxConns()),
+		Waiting: int(e.waiting.Load()), Waits: s.EmptyAcquireCount(), Waited: s.EmptyAcquireWaitTime(),
+	}
+}
+
+// ping runs a statement: a connection that is merely open proves nothing.
+func (e *postgresEngine) ping(ctx context.Context) error {
+	return e.peek(ctx, "SELECT 1", nil, func(row) error { return nil })
+}
+
+// Each transaction sets its own limit, in the round trip that begins it: a
+// setting of the session would not survive a pooler.
+func (e *postgresEngine) read(ctx context.Context, limit time.Duration, f func(tx) error) error {
+	begin := "begin isolation level repeatable read read only"
+	if limit == 0 || !e.ownTimeout {
+		begin += fmt.Sprintf("; set local statement_timeout = %d", limit.Milliseconds())
+	}
+	return e.in(ctx, begin, f)
 }
 
 func (e *postgresEngine) peek(ctx context.Context, sql string, args []any, each func(row) error) error {
-	rows, err := e.pool.Query(ctx, sql, args...)
-	if err == nil {
-		defer rows.Close()
-		for err == nil && rows.Next() {
-			err = each(postgresRow(rows.RawValues()))
-		}
-		if err == nil {
-			err = rows.Err()
-		}
-	}
-	if err != nil && ctx.Err() != nil {
-		return ctx.Err()
-	}
-	return postgresError(err)
+	var seen bool
+	return e.with(ctx, func(c *pgxpool.Conn) (bool, error) {
+		rows, err := c.Query(ctx, sql, args...)
+		err = forEach(rows, err, func(r row) error {
+			seen = true
+			return each(r)
+		})
+		return !seen, err
+	})
 }
 
 func (e *postgresEngine) write(ctx context.Context, customer int64, f func(tx) error) error {
-	return e.in(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, "SELECT pg_advisory_xact_lock($1)", customer, f)
+	return e.in(ctx, "begin isolation level read committed; set local statement_timeout = 0", func(t tx) error {
+		if _, err := t.exec("SELECT pg_advisory_xact_lock($1)", customer); err != nil {
+			return err
+		}
+		return f(t)
+	})
 }
 
 func (e *postgresEngine) migrate(ctx context.Context, f func(tx) error) error {
@@ -90,55 +122,103 @@ func (e *postgresEngine) migrate(ctx context.Context, f func(tx) error) error {
 // analyze doesn't wait for autovacuum, which comes after a minute: until then the
 // planner takes the customer for a small one and reads all its claims to find some.
 func (e *postgresEngine) analyze(ctx context.Context) error {
-	_, err := e.pool.Exec(ctx, "ANALYZE claim, claim_past")
-	return postgresError(err)
-}
-
-func (e *postgresEngine) in(ctx context.Context, options pgx.TxOptions, lock string, customer int64, f func(tx) error) error {
-	err := pgx.BeginTxFunc(ctx, e.pool, options, func(p pgx.Tx) error {
-		if lock != "" {
-			if _, err := p.Exec(ctx, lock, customer); err != nil {
-				return err
-			}
-		}
-		return f(&postgresTx{ctx, p})
+	return e.with(ctx, func(c *pgxpool.Conn) (bool, error) {
+		_, err := c.Exec(ctx, "ANALYZE claim, claim_past")
+		return true, err
 	})
-	if err != nil && ctx.Err() != nil {
-		return ctx.Err()
-	}
-	return postgresError(err)
 }
 
-// postgresError says what to do about what PostgreSQL reports; other errors pass.
-func postgresError(err error) error {
-	if err == nil {
-		return nil
-	}
-	var connect *pgconn.ConnectError
-	if errors.As(err, &connect) {
-		return upstream.Errorf(upstream.Unavailable, "can't reach PostgreSQL at %s, database %s, as %s; check that it runs and that --database is right",
-			connect.Config.Host, connect.Config.Database, connect.Config.User)
-	}
-	var server *pgconn.PgError
-	if errors.As(err, &server) {
-		switch server.Code[:2] {
-		case "53": // insufficient resources: disk full, out of memory, too many connections
-			return upstream.Errorf(upstream.Unavailable, "PostgreSQL has run out of room (%s); nothing of this step was kept: make room and run the command again", server.Message)
-		case "57", "08": // shutdown, connection lost
-			return upstream.Errorf(upstream.Unavailable, "PostgreSQL has closed the connection (%s); try again", server.Message)
-		case "42": // privileges
-			if server.Code == "42501" {
-				return upstream.Errorf(upstream.Unavailable, "the PostgreSQL user may not do this (%s); grant it the database's schema", server.Message)
-			}
+func (e *postgresEngine) in(ctx context.Context, begin string, f func(tx) error) error {
+	return e.with(ctx, func(c *pgxpool.Conn) (again bool, err error) {
+		t, err := c.BeginTx(ctx, pgx.TxOptions{BeginQuery: begin})
+		if err != nil {
+			return true, err
 		}
-		// Never the row that failed: DETAIL holds claim content.
-		return fmt.Errorf("PostgreSQL: %s (SQLSTATE %s)", server.Message, server.Code)
+		defer func() { _ = t.Rollback(ctx) }() // after a commit it does nothing
+		if err := f(&postgresTx{ctx, t}); err != nil {
+			return false, err
+		}
+		return false, t.Commit(ctx)
+	})
+}
+
+// with runs f on a connection of the pool. Connections that died while they lay
+// idle are found here: f, which says whether it may run again, gets another one,
+// so that a restart of PostgreSQL fails no request that comes after it.
+func (e *postgresEngine) with(ctx context.Context, f func(*pgxpool.Conn) (again bool, err error)) error {
+	for first := true; ; first = false {
+		again, dead, err := e.once(ctx, f)
+		if err == nil || !dead || !again || !first {
+			return err
+		}
+		e.conns.Reset()
 	}
-	var network net.Error
-	if errors.As(err, &network) || errors.Is(err, io.ErrUnexpectedEOF) || pgconn.SafeToRetry(err) {
-		return upstream.Errorf(upstream.Unavailable, "the connection to PostgreSQL broke; try again")
+}
+
+func (e *postgresEngine) once(ctx context.Context, f func(*pgxpool.Conn) (bool, error)) (again, dead bool, err error) {
+	c, err := e.acquire(ctx)
+	if err != nil {
+		return false, false, err
 	}
-	return err
+	defer c.Release()
+	again, err = f(c)
+	dead = c.Conn().IsClosed()
+	if err != nil && ctx.Err() != nil {
+		return false, dead, ctx.Err()
+	}
+	return again, dead, postgresError(err, dead)
+}
+
+// acquire takes a connection, which the caller releases.
+func (e *postgresEngine) acquire(ctx context.Context) (*pgxpool.Conn, error) {
+	limited, cancel := context.WithTimeout(ctx, connectionWait)
+	defer cancel()
+	e.waiting.Add(1)
+	defer e.waiting.Add(-1)
+	c, err := e.conns.Acquire(limited)
+	switch {
+	case err == nil:
+		return c, nil
+	case errors.Is(ctx.Err(), context.Canceled):
+		return nil, ctx.Err()
+	case e.closed.Load():
+		return nil, errClosed
+	case limited.Err() != nil:
+		return nil, upstream.Errorf(upstream.Unavailable, "no connection to PostgreSQL became free in time; try again, or raise pool_max_conns in the database's URL: %w", limited.Err())
+	}
+	return nil, postgresError(err, false)
+}
+
+// explain asks for the plan that holds for any parameters: none are known here.
+func (e *postgresEngine) explain(ctx context.Context, sql string) (string, error) {
+	const name = "upstream_explain"
+	var plan strings.Builder
+	err := e.with(ctx, func(c *pgxpool.Conn) (bool, error) {
+		t, err := c.BeginTx(ctx, pgx.TxOptions{BeginQuery: "begin read only; set local plan_cache_mode = force_generic_plan"})
+		if err != nil {
+			return true, err
+		}
+		// A prepared statement outlives its transaction, and one that has failed
+		// lets nothing be deallocated.
+		defer func() {
+			_ = t.Rollback(ctx)
+			_ = c.Conn().Deallocate(ctx, name)
+		}()
+		prepared, err := t.Prepare(ctx, name, sql)
+		if err != nil {
+			return false, err
+		}
+		explain := "EXPLAIN EXECUTE " + name
+		if n := len(prepared.ParamOIDs); n > 0 {
+			explain += "(NULL" + strings.Repeat(", NULL", n-1) + ")"
+		}
+		rows, err := t.Query(ctx, explain, pgx.QueryExecModeSimpleProtocol)
+		return false, forEach(rows, err, func(r row) error {
+			plan.WriteString(r.text(0) + "\n")
+			return nil
+		})
+	})
+	return strings.TrimSuffix(plan.String(), "\n"), err
 }
 
 type postgresTx struct {
@@ -148,6 +228,10 @@ type postgresTx struct {
 
 func (t *postgresTx) query(sql string, args []any, each func(row) error) error {
 	rows, err := t.tx.Query(t.ctx, sql, args...)
+	return forEach(rows, err, each)
+}
+
+func forEach(rows pgx.Rows, err error, each func(row) error) error {
 	if err != nil {
 		return err
 	}

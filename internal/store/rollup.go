@@ -50,7 +50,7 @@ type facts struct {
 
 // rollupFormat is the format of the kinds together: what they count and how it
 // is written. A database with another one has its rollups made again.
-const rollupFormat = 3
+const rollupFormat = 4
 
 // bucket is where a folded cell is kept; it depends on the first two fields.
 type bucket struct{ part, period int64 }

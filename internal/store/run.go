@@ -117,6 +117,7 @@ func (t *Tenant) SaveRun(ctx context.Context, run *upstream.ReportRun, events []
 		if err := t.endRun(x, run, len(events)); err != nil {
 			return err
 		}
+		nameAuditTarget(ctx, run.ID)
 		stored, err := t.incidents(x, run.Detector)
 		if err != nil {
 			return err
@@ -249,10 +250,11 @@ func (t *Tenant) insertEvent(x tx, detector string, e *upstream.DriftEvent) (err
 		return err
 	}
 	_, err = x.exec(`INSERT INTO drift_event (customer_id, id, detector, signal, level, payer, cpt_group, direction, tier, status,
-			change_low, told_through, known_at, report_run_id, created_at, evidence)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
+			change_low, told_through, known_at, report_run_id, created_at, evidence, severity_e9, dollars)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`,
 		t.id, e.ID, detector, string(e.Signal), string(e.Level), orEmpty(e.Payer), orEmpty(e.CPTGroup), string(e.Direction), string(e.Tier), string(e.Status),
-		int64(e.ChangeDateLow), int64(e.EvidentAt), int64(e.KnownAt), e.ReportRun, e.CreatedAt.UnixMicro(), string(evidence))
+		int64(e.ChangeDateLow), int64(e.EvidentAt), int64(e.KnownAt), e.ReportRun, e.CreatedAt.UnixMicro(), string(evidence),
+		billionths(e.Severity), int64(e.DollarsPerMonth))
 	return err
 }
 
@@ -263,10 +265,10 @@ func (t *Tenant) updateEvent(x tx, e *upstream.DriftEvent) error {
 		return err
 	}
 	_, err = x.exec(`UPDATE drift_event SET level = $1, payer = $2, cpt_group = $3, tier = $4, status = $5, change_low = $6, told_through = $7,
-			known_at = $8, report_run_id = $9, evidence = $10
-		WHERE customer_id = $11 AND id = $12`,
+			known_at = $8, report_run_id = $9, evidence = $10, severity_e9 = $11, dollars = $12
+		WHERE customer_id = $13 AND id = $14`,
 		string(e.Level), orEmpty(e.Payer), orEmpty(e.CPTGroup), string(e.Tier), string(e.Status), int64(e.ChangeDateLow), int64(e.EvidentAt),
-		int64(e.KnownAt), e.ReportRun, string(evidence), t.id, e.ID)
+		int64(e.KnownAt), e.ReportRun, string(evidence), billionths(e.Severity), int64(e.DollarsPerMonth), t.id, e.ID)
 	return err
 }
 

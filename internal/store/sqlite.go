@@ -7,8 +7,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"modernc.org/libc"
@@ -21,9 +23,18 @@ import (
 // WAL mode. A commit is on disk before it is acknowledged (synchronous=FULL).
 type sqliteEngine struct {
 	path    string
+	file    os.FileInfo   // of the file that was opened
 	turn    chan struct{} // holds one token: the right to use writer
 	writer  *sqlite.Conn
 	readers *sqlitex.Pool
+	size    int // of readers
+
+	walLimit, walNext int64 // bytes of the log from which on it is emptied, and tried to be next
+
+	closing         sync.Once
+	closed          chan struct{}
+	reading, writes atomic.Int64 // who have a connection or wait for one
+	waits, waited   atomic.Int64
 }
 
 // busyTimeout is how long a writer waits for another process before it gives up.
@@ -63,14 +74,19 @@ func openSQLite(path string) (engine, error) {
 	if err := prepareSQLite(writer, true); err != nil {
 		return nil, errors.Join(sqliteError(path, err), writer.Close())
 	}
+	file, err := os.Stat(path)
+	if err != nil {
+		return nil, errors.Join(upstream.Errorf(upstream.Unavailable, "can't open the database: %w", err), writer.Close())
+	}
+	size := max(4, runtime.NumCPU())
 	readers, err := sqlitex.NewPool(path, sqlitex.PoolOptions{
-		Flags: sqlite.OpenReadWrite, PoolSize: 4,
+		Flags: sqlite.OpenReadWrite, PoolSize: size,
 		PrepareConn: func(c *sqlite.Conn) error { return prepareSQLite(c, false) },
 	})
 	if err != nil {
 		return nil, errors.Join(sqliteError(path, err), writer.Close())
 	}
-	e := &sqliteEngine{path: path, turn: make(chan struct{}, 1), writer: writer, readers: readers}
+	e := &sqliteEngine{path: path, file: file, turn: make(chan struct{}, 1), writer: writer, readers: readers, size: size, closed: make(chan struct{}), walLimit: walLimit, walNext: walLimit}
 	e.turn <- struct{}{}
 	return e, nil
 }
@@ -96,44 +112,100 @@ func prepareSQLite(c *sqlite.Conn, writer bool) error {
 
 func (e *sqliteEngine) name() string { return "sqlite" }
 
-func (e *sqliteEngine) close() error {
-	<-e.turn
-	return errors.Join(e.readers.Close(), e.writer.Close())
+func (e *sqliteEngine) close() (err error) {
+	e.closing.Do(func() {
+		close(e.closed)
+		<-e.turn
+		err = errors.Join(e.readers.Close(), e.writer.Close())
+	})
+	return err
 }
 
-func (e *sqliteEngine) read(ctx context.Context, f func(tx) error) error {
-	c, err := e.readers.Take(ctx)
+func (e *sqliteEngine) read(ctx context.Context, _ time.Duration, f func(tx) error) error {
+	c, done, err := e.reader(ctx)
 	if err != nil {
-		return sqliteError(e.path, err)
+		return err
 	}
-	defer e.readers.Put(c)
+	defer done()
 	return e.in(ctx, c, "BEGIN", f)
 }
 
 func (e *sqliteEngine) peek(ctx context.Context, sql string, args []any, each func(row) error) error {
-	c, err := e.readers.Take(ctx)
+	c, done, err := e.reader(ctx)
 	if err != nil {
-		return sqliteError(e.path, err)
+		return err
 	}
-	defer e.readers.Put(c)
-	if err := (&sqliteTx{c}).query(sql, args, each); err != nil {
-		return e.explain(ctx, err)
-	}
-	return nil
+	defer done()
+	return e.told(ctx, (&sqliteTx{c}).query(sql, args, each))
 }
 
 func (e *sqliteEngine) write(ctx context.Context, _ int64, f func(tx) error) error {
-	select {
-	case <-e.turn:
-	case <-ctx.Done():
-		return ctx.Err()
+	if err := e.takeTurn(ctx); err != nil {
+		return err
 	}
-	defer func() { e.turn <- struct{}{} }()
-	return e.in(ctx, e.writer, "BEGIN IMMEDIATE", f)
+	defer e.endTurn()
+	err := e.in(ctx, e.writer, "BEGIN IMMEDIATE", func(t tx) error {
+		if err := f(t); err != nil {
+			return err
+		}
+		// What is written to a deleted file is lost, however durably.
+		return e.present()
+	})
+	if err == nil {
+		e.emptyLog()
+	}
+	return err
+}
+
+// The write-ahead log is emptied at walLimit, and where readers are in the way for
+// longer than checkpointWait, again after each quarter of it.
+const (
+	walLimit       = 64 << 20
+	checkpointWait = time.Second
+)
+
+// emptyLog empties a large write-ahead log. SQLite's own checkpoints start it
+// anew only when they find no reader in it, and so never while readers overlap:
+// a bulk load under steady requests would fill the disk. This one waits for the
+// readers of now; those who come meanwhile read the file. A log that stays large
+// is no error: what was written is safe in it.
+func (e *sqliteEngine) emptyLog() {
+	log, err := os.Stat(e.path + "-wal")
+	if err != nil || log.Size() < e.walNext {
+		return
+	}
+	e.writer.SetBusyTimeout(checkpointWait)
+	defer e.writer.SetBusyTimeout(busyTimeout)
+	e.walNext = log.Size() + e.walLimit/4
+	_ = (&sqliteTx{e.writer}).query("PRAGMA wal_checkpoint(TRUNCATE)", nil, func(r row) error {
+		if busy := r.int(0) != 0; !busy {
+			e.walNext = e.walLimit
+		}
+		return nil
+	})
 }
 
 func (e *sqliteEngine) migrate(ctx context.Context, f func(tx) error) error {
 	return e.write(ctx, 0, f)
+}
+
+// explain draws the tree of EXPLAIN QUERY PLAN, two spaces a level.
+func (e *sqliteEngine) explain(ctx context.Context, sql string) (string, error) {
+	c, done, err := e.reader(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer done()
+	t := &sqliteTx{c}
+	var plan strings.Builder
+	depth := map[int64]int{}
+	err = t.query("EXPLAIN QUERY PLAN "+sql, nil, func(r row) error {
+		level := depth[r.int(1)] // of its parent's children
+		depth[r.int(0)] = level + 1
+		plan.WriteString(strings.Repeat("  ", level) + r.text(3) + "\n")
+		return nil
+	})
+	return strings.TrimSuffix(plan.String(), "\n"), e.told(ctx, err)
 }
 
 // analyze has nothing to do: SQLite plans by the indexes alone.
@@ -144,7 +216,7 @@ func (e *sqliteEngine) in(ctx context.Context, c *sqlite.Conn, begin string, f f
 	defer c.SetInterrupt(nil)
 	t := &sqliteTx{c}
 	if _, err := t.exec(begin); err != nil {
-		return e.explain(ctx, err)
+		return e.told(ctx, err)
 	}
 	done := false
 	defer func() {
@@ -158,41 +230,13 @@ func (e *sqliteEngine) in(ctx context.Context, c *sqlite.Conn, begin string, f f
 		}
 	}()
 	if err := f(t); err != nil {
-		return e.explain(ctx, err)
+		return e.told(ctx, err)
 	}
 	if _, err := t.exec("COMMIT"); err != nil {
-		return e.explain(ctx, err)
+		return e.told(ctx, err)
 	}
 	done = true
 	return nil
-}
-
-func (e *sqliteEngine) explain(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	return sqliteError(e.path, err)
-}
-
-// sqliteError says what to do about what SQLite reports; other errors pass.
-func sqliteError(path string, err error) error {
-	switch sqlite.ErrCode(err).ToPrimary() {
-	case sqlite.ResultOK:
-		return nil
-	case sqlite.ResultFull:
-		return upstream.Errorf(upstream.Unavailable, "the disk that holds %s is full; nothing of this step was kept: make room and run the command again", path)
-	case sqlite.ResultBusy, sqlite.ResultLocked:
-		return upstream.Errorf(upstream.Conflict, "another process has been writing to %s for %s; try again when it has finished", path, busyTimeout)
-	case sqlite.ResultNotADB:
-		return upstream.Errorf(upstream.Invalid, "%s is not an Upstream database; name another file with --database sqlite:FILE", path)
-	case sqlite.ResultCorrupt:
-		return upstream.Errorf(upstream.Corrupt, "the database %s is damaged; restore it from a backup", path)
-	case sqlite.ResultReadOnly, sqlite.ResultCantOpen, sqlite.ResultPerm, sqlite.ResultAuth:
-		return upstream.Errorf(upstream.Unavailable, "can't write to the database %s; check its permissions and those of its directory", path)
-	case sqlite.ResultIOErr:
-		return upstream.Errorf(upstream.Unavailable, "the disk that holds %s fails to read or write (full or damaged); nothing of this step was kept: %w", path, err)
-	}
-	return err
 }
 
 type sqliteTx struct{ c *sqlite.Conn }

@@ -17,8 +17,11 @@ import (
 
 // Store is an open database, safe for use by many goroutines.
 type Store struct {
-	db      engine
-	queries atomic.Int64
+	db           engine
+	queries      atomic.Int64
+	slow         *slowLog // nil: nobody asks
+	dictionaries dictionaries
+	look         looks
 }
 
 // Open opens the database of a URL, makes it if it is a file that does not exist
@@ -30,7 +33,7 @@ func Open(ctx context.Context, url string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{db: db}
+	s := &Store{db: db, look: manyLooks}
 	if err := s.migrate(ctx); err != nil {
 		db.close()
 		return nil, err
@@ -73,29 +76,71 @@ func (s *Store) Engine() string { return s.db.name() }
 // Queries returns how many statements have been run since Open.
 func (s *Store) Queries() int64 { return s.queries.Load() }
 
+// read runs f on one snapshot, for somebody who waits: a statement that takes
+// longer than readLimit is ended.
 func (s *Store) read(ctx context.Context, f func(tx) error) error {
-	return s.db.read(ctx, func(t tx) error { return f(counted{t, &s.queries}) })
+	w := s.statements(ctx)
+	defer w.told(ctx)
+	return s.db.read(ctx, readLimit, w.in(f))
+}
+
+// scan is read for what goes over all claims and may take minutes.
+func (s *Store) scan(ctx context.Context, f func(tx) error) error {
+	w := s.statements(ctx)
+	defer w.told(ctx)
+	return s.db.read(ctx, 0, w.in(f))
+}
+
+// peek runs one query that reads a row or few by key, outside of a transaction.
+func (s *Store) peek(ctx context.Context, sql string, args []any, each func(row) error) error {
+	w := s.statements(ctx)
+	defer w.told(ctx)
+	start, rows := w.begin(), int64(0)
+	err := s.db.peek(ctx, sql, args, func(r row) error {
+		rows++
+		return each(r)
+	})
+	w.end(sql, start, rows)
+	return err
 }
 
 // write runs f in one durable transaction and advances the revision of what it
-// belongs to: the customer's, or that of access for customer 0.
+// belongs to: the customer's, or that of access for customer 0. The audit entry
+// that the context carries, if any, is appended by the same transaction.
 func (s *Store) write(ctx context.Context, customer int64, f func(tx) error) error {
-	return s.writeQuietly(ctx, customer, func(t tx) error {
+	entry, mine := auditOf(ctx), false
+	err := s.writeQuietly(ctx, customer, func(t tx) error {
 		if err := f(t); err != nil {
 			return err
 		}
-		if customer == 0 {
-			_, err := t.exec("UPDATE access SET revision = revision + 1 WHERE id = 1")
+		if err := advance(t, customer); err != nil {
 			return err
 		}
-		_, err := t.exec("UPDATE customer SET revision = revision + 1 WHERE id = $1", customer)
-		return err
+		if mine = entry.take(); !mine {
+			return nil
+		}
+		return entry.append(t)
 	})
+	if mine && err != nil {
+		entry.putBack()
+	}
+	return err
+}
+
+func advance(t tx, customer int64) error {
+	if customer == 0 {
+		_, err := t.exec("UPDATE access SET revision = revision + 1 WHERE id = 1")
+		return err
+	}
+	_, err := t.exec("UPDATE customer SET revision = revision + 1 WHERE id = $1", customer)
+	return err
 }
 
 // writeQuietly is write for changes that no answer shows.
 func (s *Store) writeQuietly(ctx context.Context, customer int64, f func(tx) error) error {
-	return s.db.write(ctx, customer, func(t tx) error { return f(counted{t, &s.queries}) })
+	w := s.statements(ctx)
+	defer w.told(ctx)
+	return s.db.write(ctx, customer, w.in(f))
 }
 
 // Revisions are what answers are keyed by: one that was made at the same
@@ -105,71 +150,11 @@ type Revisions struct{ Access, Data int64 }
 // Revisions reads the revisions in one statement; Data is zero for a customer
 // that doesn't exist.
 func (s *Store) Revisions(ctx context.Context, customer int64) (r Revisions, err error) {
-	s.queries.Add(1)
-	err = s.db.peek(ctx, "SELECT a.revision, COALESCE(c.revision, 0) FROM access a LEFT JOIN customer c ON c.id = $1 WHERE a.id = 1", []any{customer}, func(row row) error {
+	err = s.peek(ctx, "SELECT a.revision, COALESCE(c.revision, 0) FROM access a LEFT JOIN customer c ON c.id = $1 WHERE a.id = 1", []any{customer}, func(row row) error {
 		r = Revisions{row.int(0), row.int(1)}
 		return nil
 	})
 	return r, err
-}
-
-// counted counts the statements of a transaction.
-type counted struct {
-	tx
-	n *atomic.Int64
-}
-
-func (c counted) query(sql string, args []any, each func(row) error) error {
-	c.n.Add(1)
-	return c.tx.query(sql, args, each)
-}
-
-func (c counted) exec(sql string, args ...any) (int64, error) {
-	c.n.Add(1)
-	return c.tx.exec(sql, args...)
-}
-
-// Customers lists all customers by id.
-func (s *Store) Customers(ctx context.Context) ([]upstream.Customer, error) {
-	var out []upstream.Customer
-	err := s.read(ctx, func(t tx) error {
-		return t.query("SELECT "+customerColumns+" FROM customer ORDER BY id", nil, func(r row) error {
-			out = append(out, scanCustomer(r))
-			return nil
-		})
-	})
-	return out, err
-}
-
-// CreateCustomer makes a customer; the first one has id 1. A name that is taken
-// is a Conflict.
-func (s *Store) CreateCustomer(ctx context.Context, name string, now time.Time) (upstream.Customer, error) {
-	name = strings.Join(strings.Fields(name), " ")
-	if name == "" || len(name) > 200 || strings.ContainsRune(name, 0) {
-		return upstream.Customer{}, upstream.Errorf(upstream.Invalid, "a customer needs a name of 1 to 200 characters")
-	}
-	c := upstream.Customer{Name: name, CreatedAt: now.UTC().Truncate(time.Microsecond)}
-	err := s.write(ctx, 0, func(t tx) error {
-		taken, err := one(t, "SELECT COUNT(*) FROM customer WHERE name = $1", name)
-		if err != nil {
-			return err
-		}
-		if taken > 0 {
-			return upstream.Errorf(upstream.Conflict, "there is a customer of that name already; `upstream customer list` shows it")
-		}
-		if c.ID, err = one(t, "SELECT COALESCE(MAX(id), 0) + 1 FROM customer"); err != nil {
-			return err
-		}
-		_, err = t.exec("INSERT INTO customer (id, name, created_at, rollup_format) VALUES ($1, $2, $3, $4)", c.ID, name, c.CreatedAt.UnixMicro(), rollupFormat)
-		return err
-	})
-	return c, err
-}
-
-const customerColumns = "id, name, created_at, claims, data_version"
-
-func scanCustomer(r row) upstream.Customer {
-	return upstream.Customer{ID: r.int(0), Name: r.text(1), CreatedAt: instant(r.int(2)), Claims: r.int(3), DataVersion: r.int(4)}
 }
 
 func instant(micros int64) time.Time { return time.UnixMicro(micros).UTC() }
@@ -199,13 +184,8 @@ func (s *Store) Tenant(ctx context.Context, customer int64) (*Tenant, error) {
 // Customer returns the customer's record as it stands now.
 func (t *Tenant) Customer(ctx context.Context) (c upstream.Customer, err error) {
 	err = t.s.read(ctx, func(x tx) error {
-		return x.query("SELECT "+customerColumns+" FROM customer WHERE id = $1", []any{t.id}, func(r row) error {
-			c = scanCustomer(r)
-			return nil
-		})
+		c, err = readCustomer(x, t.id)
+		return err
 	})
-	if err == nil && c.ID == 0 {
-		err = upstream.Errorf(upstream.NotFound, "there is no customer %d; `upstream customer create NAME` makes one, `upstream customer list` shows those there are", t.id)
-	}
 	return c, err
 }

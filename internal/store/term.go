@@ -32,10 +32,14 @@ const (
 type terms struct {
 	customer int64
 	ids      [termKinds]map[string]int64
-	values   [termKinds]map[int64]string
+	values   termTexts
 	derived  [termKinds]map[int64]int64 // what follows from a term, by derivedKinds
-	complete bool                       // loadDerived has been called: what is not here is nowhere
+	complete bool                       // load has been called: what is not here is nowhere, and nothing changes any more
+	groups   upstream.CPTGroups         // the customer's own that are in force; nil before they are read
 }
+
+// termTexts are the texts of terms by their ids. No term has id zero or no text.
+type termTexts [termKinds][]string
 
 // derivedKinds are the kinds whose terms follow from the terms of another kind.
 var derivedKinds = [...]struct {
@@ -45,6 +49,30 @@ var derivedKinds = [...]struct {
 	{kindCode, kindGroup, upstream.CPTGroup},
 	{kindCARC, kindLeadingCARC, leadingCode},
 	{kindRARC, kindLeadingRARC, leadingCode},
+}
+
+// derive returns the text that follows from a term's.
+func (l *terms) derive(which int, text string) string {
+	d := &derivedKinds[which]
+	if own, ok := l.groups[text]; ok && d.kind == kindGroup {
+		return own
+	}
+	return d.value(text)
+}
+
+// readGroups reads the customer's own groups, unless they are known.
+func (l *terms) readGroups(t tx) (err error) {
+	if l.groups == nil {
+		l.groups, err = groupsInForce(t, l.customer)
+	}
+	return err
+}
+
+// forgetGroups is for who keeps the cache from one transaction to the next: in
+// between the customer's claims may have been regrouped.
+func (l *terms) forgetGroups() {
+	l.groups = nil
+	clear(l.derived[kindGroup])
 }
 
 // leadingCode is the first of a list of codes, without its group code.
@@ -59,9 +87,16 @@ func leadingCode(list string) string {
 func newTerms(customer int64) *terms {
 	l := &terms{customer: customer}
 	for k := range l.ids {
-		l.ids[k], l.values[k], l.derived[k] = map[string]int64{}, map[int64]string{}, map[int64]int64{}
+		l.ids[k], l.values[k], l.derived[k] = map[string]int64{}, []string{""}, map[int64]int64{}
 	}
 	return l
+}
+
+func (l *terms) set(kind termKind, id int64, value string) {
+	if more := int(id) + 1 - len(l.values[kind]); more > 0 {
+		l.values[kind] = append(l.values[kind], make([]string, more)...)
+	}
+	l.ids[kind][value], l.values[kind][id] = id, value
 }
 
 // id returns the id of a term and makes it if it is new.
@@ -82,23 +117,31 @@ func (l *terms) id(t tx, kind termKind, value string) (int64, error) {
 			return 0, err
 		}
 	}
-	l.ids[kind][value], l.values[kind][id] = id, value
+	l.set(kind, id, value)
 	return id, nil
 }
 
 // value returns the text of a term.
 func (l *terms) value(t tx, kind termKind, id int64) (string, error) {
-	if v, ok := l.values[kind][id]; ok {
+	if v := l.text(kind, id); v != "" {
 		return v, nil
 	}
-	if err := l.loadAll(t, kind); err != nil {
-		return "", err
+	if !l.complete {
+		if err := l.loadAll(t, kind); err != nil {
+			return "", err
+		}
 	}
-	v, ok := l.values[kind][id]
-	if !ok {
-		return "", l.errMissing()
+	if v := l.text(kind, id); v != "" {
+		return v, nil
 	}
-	return v, nil
+	return "", l.errMissing()
+}
+
+func (l *terms) text(kind termKind, id int64) string {
+	if uint64(id) < uint64(len(l.values[kind])) {
+		return l.values[kind][id]
+	}
+	return ""
 }
 
 func (l *terms) errMissing() error {
@@ -107,38 +150,14 @@ func (l *terms) errMissing() error {
 
 // loadAll reads all terms of some kinds.
 func (l *terms) loadAll(t tx, of ...termKind) error {
-	return eachTerm(t, l.customer, of, func(kind termKind, id int64, value string) {
-		l.ids[kind][value], l.values[kind][id] = id, value
-	})
-}
-
-func eachTerm(t tx, customer int64, of []termKind, each func(kind termKind, id int64, value string)) error {
-	args := []any{customer}
+	args := []any{l.customer}
 	for _, kind := range of {
 		args = append(args, int64(kind))
 	}
 	return t.query("SELECT kind, id, value FROM term WHERE customer_id = $1 AND kind IN ("+placeholders(2, len(of))+")", args, func(r row) error {
-		each(termKind(r.int(0)), r.int(1), r.text(2))
+		l.set(termKind(r.int(0)), r.int(1), r.text(2))
 		return nil
 	})
-}
-
-// termTexts are all terms of some kinds, by id, for readers of many cells. No term
-// has id zero.
-type termTexts [termKinds][]string
-
-func readTexts(t tx, customer int64, of ...termKind) (*termTexts, error) {
-	all := &termTexts{}
-	for _, kind := range of {
-		all[kind] = []string{""}
-	}
-	err := eachTerm(t, customer, of, func(kind termKind, id int64, value string) {
-		if more := int(id) + 1 - len(all[kind]); more > 0 {
-			all[kind] = append(all[kind], make([]string, more)...)
-		}
-		all[kind][id] = value
-	})
-	return all, err
 }
 
 // ranks returns the place of each text among all, sorted; zero's is zero.
@@ -157,7 +176,7 @@ func ranks(texts []string) []int32 {
 
 // lookup returns the id of a term, zero when there is none, and makes nothing.
 func (l *terms) lookup(t tx, kind termKind, value string) (int64, error) {
-	if id, ok := l.ids[kind][value]; ok {
+	if id, ok := l.ids[kind][value]; ok || l.complete {
 		return id, nil
 	}
 	err := l.loadAll(t, kind)
@@ -178,7 +197,10 @@ func (l *terms) follows(t tx, which int, from int64) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	id, err := l.id(t, d.kind, d.value(text))
+	if err := l.readGroups(t); err != nil {
+		return 0, err
+	}
+	id, err := l.id(t, d.kind, l.derive(which, text))
 	if err == nil {
 		l.derived[d.kind][from] = id
 	}
@@ -198,21 +220,24 @@ func (l *terms) facts(t tx, r *claimRow) (f facts, err error) {
 	return f, err
 }
 
-// loadDerived fills in what follows from every term, for readers that stream
-// claims and so can't ask in between.
-func (l *terms) loadDerived(t tx) error {
+// load reads all terms and what follows from each, for readers that stream claims
+// and so can't ask in between.
+func (l *terms) load(t tx) error {
 	var all []termKind
-	for _, d := range derivedKinds {
-		all = append(all, d.of, d.kind)
+	for kind := kindPayer; kind < termKinds; kind++ {
+		all = append(all, kind)
 	}
 	if err := l.loadAll(t, all...); err != nil {
 		return err
 	}
-	for _, d := range derivedKinds {
+	if err := l.readGroups(t); err != nil {
+		return err
+	}
+	for which, d := range derivedKinds {
 		for id, text := range l.values[d.of] {
 			// Leading codes are made for denials alone.
-			if follows, ok := l.ids[d.kind][d.value(text)]; ok {
-				l.derived[d.kind][id] = follows
+			if follows, ok := l.ids[d.kind][l.derive(which, text)]; ok && id != 0 {
+				l.derived[d.kind][int64(id)] = follows
 			}
 		}
 	}
@@ -222,12 +247,15 @@ func (l *terms) loadDerived(t tx) error {
 
 // makeDerived makes what follows from every term by now.
 func (l *terms) makeDerived(t tx) error {
-	for _, d := range derivedKinds {
+	if err := l.readGroups(t); err != nil {
+		return err
+	}
+	for which, d := range derivedKinds {
 		if err := l.loadAll(t, d.of); err != nil {
 			return err
 		}
-		for _, text := range slices.Sorted(maps.Values(l.values[d.of])) {
-			if _, err := l.id(t, d.kind, d.value(text)); err != nil {
+		for _, text := range slices.Sorted(maps.Keys(l.ids[d.of])) {
+			if _, err := l.id(t, d.kind, l.derive(which, text)); err != nil {
 				return err
 			}
 		}

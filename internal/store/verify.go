@@ -40,7 +40,7 @@ func (c RollupCheck) Cells() (n int) {
 
 // VerifyRollup computes the rollups again from the raw claims and compares.
 func (t *Tenant) VerifyRollup(ctx context.Context) (check RollupCheck, err error) {
-	err = t.s.read(ctx, func(x tx) error {
+	err = t.s.scan(ctx, func(x tx) error {
 		truth, claims, err := t.cellsFromClaims(x, kinds[:]...)
 		if err != nil {
 			return err
@@ -95,7 +95,7 @@ func (t *Tenant) cellsFromClaims(x tx, of ...*kind) ([][]cell, int64, error) {
 // cellsOfClaims does it from the claims that a query selects.
 func (t *Tenant) cellsOfClaims(x tx, query string, args []any, of ...*kind) ([][]cell, int64, error) {
 	l := newTerms(t.id)
-	if err := l.loadDerived(x); err != nil {
+	if err := l.load(x); err != nil {
 		return nil, 0, err
 	}
 	sums, claims := make([]tally, len(of)), int64(0)

@@ -27,7 +27,7 @@ func (t *Tenant) Waits(ctx context.Context, until upstream.Day, from From) (*ups
 	}
 	b := &waitsBuilder{until: int32(until), payers: map[int32]*payerWaits{}, undecided: map[int32]int64{}}
 	var out *upstream.Waits
-	err := t.s.read(ctx, func(x tx) error {
+	err := t.s.scan(ctx, func(x tx) error {
 		starts := periods(int64(until-waitDays+1)>>periodBits, int64(until)>>periodBits)
 		// Later starts tell only whether undecided claims are known at all.
 		all := periods(starts.first, math.MaxInt32)
@@ -37,8 +37,11 @@ func (t *Tenant) Waits(ctx context.Context, until upstream.Day, from From) (*ups
 		if err := t.cells(x, aftermathKind, starts, from, b.addAftermath); err != nil {
 			return err
 		}
-		var err error
-		out, err = b.build(x, newTerms(t.id))
+		l, err := t.terms(x)
+		if err != nil {
+			return err
+		}
+		out, err = b.build(x, l)
 		return err
 	})
 	return out, err

@@ -46,11 +46,14 @@ func (t *Tenant) SubmittedWindows(ctx context.Context, baselineFirst, currentFir
 		w.BaselineAllowed += upstream.Money(allowed)
 	}
 	var out []upstream.NodeWindow
-	err := t.s.read(ctx, func(x tx) error {
+	err := t.s.scan(ctx, func(x tx) error {
 		if err := t.cells(x, dayKind, periods(int64(baselineFirst), int64(asOf)), from, add); err != nil {
 			return err
 		}
-		l := newTerms(t.id)
+		l, err := t.terms(x)
+		if err != nil {
+			return err
+		}
 		for n, w := range counts {
 			var err error
 			if w.Payer, err = l.value(x, kindPayer, int64(n.payer)); err != nil {

@@ -24,6 +24,9 @@ func (w *writer) put(claims []upstream.Claim, tally *upstream.Tally) error {
 	if len(claims) == 0 {
 		return nil
 	}
+	if err := w.namePayers(claims); err != nil {
+		return err
+	}
 	last, err := one(w.t, "SELECT last_claim FROM customer WHERE id = $1", w.tenant.id)
 	if err != nil {
 		return err
@@ -64,6 +67,26 @@ func (w *writer) put(claims []upstream.Claim, tally *upstream.Tally) error {
 	}
 	tally.Inserted += int64(len(claims) - len(taken))
 	return w.merge(claims, taken, tally)
+}
+
+// namePayers gives each payer its one name: this is the door that every load goes
+// through. Mappings are read in the transaction, so that none is forgotten.
+func (w *writer) namePayers(claims []upstream.Claim) error {
+	own, err := w.tenant.payerNames(w.t)
+	if err != nil {
+		return err
+	}
+	names := map[string]string{}
+	for i := range claims {
+		raw := claims[i].Payer
+		name, known := names[raw]
+		if !known {
+			name = own.Name(raw)
+			names[raw] = name
+		}
+		claims[i].Payer = name
+	}
+	return nil
 }
 
 // count adds a row to the deltas, or takes it away.

@@ -8,4 +8,7 @@ CREATE TABLE access (
 	revision BIGINT NOT NULL
 );
 
-INSERT INTO access (id, revision) VALUES (1, 0);
+INSERT INTO access (id, revision) VALUES (1, 1);
+
+-- Zero is nobody's: it tells that there is no such customer.
+UPDATE customer SET revision = 1;

@@ -1,0 +1,281 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"upstream"
+	"upstream/internal/api"
+	"upstream/internal/jobs"
+	"upstream/internal/limit"
+	"upstream/internal/store"
+	"upstream/internal/telemetry"
+)
+
+type serveCmd struct {
+	Listen      string `default:":8000" placeholder:"ADDRESS" help:"Where the API answers."`
+	PrintConfig bool   `help:"Print every option as it is in effect, without secrets, and end."`
+	serverFlags
+}
+
+// serverFlags are what a server can be told, the demo's too.
+type serverFlags struct {
+	Admin        string        `default:"127.0.0.1:8001" placeholder:"ADDRESS" help:"Where metrics, profiles and slow queries are shown to anyone who can reach it: keep it on loopback. off for nowhere."`
+	Redis        string        `secret:"url" placeholder:"URL" help:"Share answers and rate limits with other servers: redis://host:6379/0. Without it each server has its own."`
+	RateLimit    string        `default:"read=50/100,write=10/20,login=5/10" placeholder:"LIST" help:"Requests a second / at once, by class, of each token; off for no limits."`
+	Workers      int           `default:"2" help:"Jobs that run at once in this process; 0 leaves them to upstream worker."`
+	TrustedProxy []string      `placeholder:"CIDR" help:"Proxies whose X-Forwarded-For is believed."`
+	PublicURL    string        `name:"public-url" placeholder:"URL" help:"Where users reach the server, as https://upstream.example: links begin with it, and cookies need TLS if it does."`
+	MaxUpload    int64         `default:"4294967296" placeholder:"BYTES" help:"The largest file that may be sent."`
+	Cache        int64         `default:"67108864" placeholder:"BYTES" help:"Memory for answers that are kept."`
+	SlowQuery    time.Duration `placeholder:"DURATION" help:"Log statements that take longer, with their plan, as 100ms."`
+	CountQueries bool          `help:"Tell in the header X-Query-Count how many statements an answer took."`
+	Drain        time.Duration `default:"5s" help:"How long requests are still answered after SIGTERM, while /readyz tells the load balancer to send no more."`
+	LogLevel     string        `default:"info" enum:"debug,info,warn,error" help:"What is logged: debug, info, warn or error."`
+}
+
+func (*serveCmd) Help() string {
+	return `Serves the API under /api/v1/, with its documentation at /api/v1/docs/, and does the work behind it: loading uploads, detection, schedules. SIGTERM stops it gracefully; what was acknowledged is kept, and a job that was cut off goes on later.
+
+A first start makes the database. Then make a customer and somebody who may sign in:
+  upstream customer create "Northside Orthopedics"
+  upstream user create ann --customer 1 --role owner
+
+Example:  upstream serve --database postgres://upstream@db/upstream --redis redis://cache:6379/0`
+}
+
+func (c *serveCmd) Run(a *app) error {
+	if c.PrintConfig {
+		printConfig(a.stdout, a.command)
+		return nil
+	}
+	s, err := a.open()
+	if err != nil {
+		return err
+	}
+	return errors.Join(c.serve(a, s, c.Listen, tellFirstUser), s.Close())
+}
+
+// tellFirstUser says how to make somebody who may sign in, where there is nobody.
+func tellFirstUser(a *app, s *store.Store, address string) error {
+	users, err := s.CountUsers(a, 0)
+	if err == nil && users == 0 {
+		a.notef("nobody can sign in yet: `upstream user create NAME --role owner --customer ID` makes a user, `upstream customer create NAME` a customer")
+	}
+	if err == nil {
+		a.notef("serving http://%s%s; its documentation is at %sdocs/", address, api.Prefix, api.Prefix)
+	}
+	return err
+}
+
+// The time limits of connections. Bodies have their own, see the api package.
+const (
+	headerTimeout = 5 * time.Second
+	writeTimeout  = 60 * time.Second
+	idleTimeout   = 2 * time.Minute
+	// stopTimeout bounds how long requests and jobs may take to end. Jobs that are cut
+	// off go on elsewhere or later.
+	stopTimeout = 30 * time.Second
+)
+
+// serve opens what a server needs, in order, answers until the context ends, and
+// closes everything in reverse. ready is told the address.
+func (f *serverFlags) serve(a *app, s *store.Store, listen string, ready func(*app, *store.Store, string) error) (err error) {
+	o, err := f.options(a, s)
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", listen)
+	if err != nil {
+		return cannotListen("--listen", listen, err)
+	}
+	defer listener.Close() // the server does so before, unless it never started
+	// What goes on behind the answers ends after the last of them, not with the signal.
+	work, end := context.WithCancel(context.WithoutCancel(a))
+	defer end()
+	shared, err := f.openRedis(work, a, &o)
+	if err != nil {
+		return err
+	}
+	if shared != nil {
+		defer shared.Close()
+	}
+	queue, err := jobs.Open(work, a.database, s, f.jobOptions(a, &o))
+	if err != nil {
+		return err
+	}
+	o.Jobs = queue
+	server, err := api.New(work, o)
+	if err != nil {
+		return errors.Join(err, queue.Stop(work))
+	}
+	audited := make(chan struct{})
+	go func() { defer close(audited); server.Run(work) }()
+	defer func() { end(); <-audited }()
+	if err := queue.Start(work); err != nil {
+		return errors.Join(err, queue.Stop(work))
+	}
+	defer func() {
+		stopping, cancel := context.WithTimeout(work, stopTimeout)
+		defer cancel()
+		err = errors.Join(err, queue.Stop(stopping))
+	}()
+	f.watch(&o, s, server, shared)
+	return f.answer(a, listener, server, o, func() error { return ready(a, s, listener.Addr().String()) })
+}
+
+func cannotListen(option, address string, err error) error {
+	return upstream.Errorf(upstream.Unavailable, "can't listen on %s: %w; end the program that does, or choose another %s", address, errors.Unwrap(err), option)
+}
+
+// answer answers requests until the context ends: then /readyz fails at once,
+// requests are still answered for a while, and those under way end.
+func (f *serverFlags) answer(a *app, listener net.Listener, server *api.Server, o api.Options, ready func() error) error {
+	var draining atomic.Bool
+	checks := func(ctx context.Context) []telemetry.Check {
+		return append(server.Checks(ctx), telemetry.Check{Name: "serving", OK: !draining.Load(), Detail: "stops soon"})
+	}
+	front := http.NewServeMux()
+	front.HandleFunc("GET /livez", telemetry.Live)
+	front.Handle("GET /readyz", telemetry.Ready(checks, false))
+	front.Handle("/", server)
+	public := f.httpServer(front, o.Log)
+	failed := make(chan error, 2)
+	serve := func(s *http.Server, l net.Listener) {
+		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			failed <- err
+		}
+	}
+	var admin *http.Server
+	if f.Admin != "off" {
+		l, err := net.Listen("tcp", f.Admin)
+		if err != nil {
+			return cannotListen("--admin", f.Admin, err)
+		}
+		admin = f.httpServer(telemetry.Admin(o.Metrics, checks), o.Log)
+		admin.WriteTimeout = 0 // profiles take as long as they are asked to
+		go serve(admin, l)
+		defer admin.Close()
+	}
+	go serve(public, listener)
+	if err := ready(); err != nil {
+		return errors.Join(err, public.Close())
+	}
+	systemd := telemetry.Systemd(a.getenv)
+	told := systemd.Ready()
+	go systemd.Watch(a, func() bool { return true })
+	var err error
+	select {
+	case err = <-failed:
+	case <-a.Done():
+	}
+	draining.Store(true)
+	told = errors.Join(told, systemd.Stopping())
+	if err == nil && f.Drain > 0 {
+		time.Sleep(f.Drain) // a second signal ends the process
+	}
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(a), stopTimeout)
+	defer cancel()
+	if shutdown := public.Shutdown(stopping); shutdown != nil {
+		err = errors.Join(err, public.Close())
+	}
+	return errors.Join(err, told)
+}
+
+func (f *serverFlags) httpServer(h http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler: h, ReadHeaderTimeout: headerTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: 16 << 10,
+		// What it says of connections quotes what clients sent.
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+}
+
+// options checks the flags, all at once, and makes the options that need nothing
+// opened.
+func (f *serverFlags) options(a *app, s *store.Store) (o api.Options, err error) {
+	rates, err := limit.ParseRates(f.RateLimit)
+	if f.MaxUpload < 1 || f.Cache < 1 || f.Workers < 0 || f.Drain < 0 || f.SlowQuery < 0 {
+		err = errors.Join(err, upstream.Errorf(upstream.Invalid, "--max-upload and --cache must be positive, --workers, --drain and --slow-query not negative"))
+	}
+	if f.PublicURL != "" && !strings.HasPrefix(f.PublicURL, "https://") && !strings.HasPrefix(f.PublicURL, "http://") {
+		err = errors.Join(err, upstream.Errorf(upstream.Invalid, "--public-url must begin with https:// or http://"))
+	}
+	var proxies []netip.Prefix
+	for _, text := range f.TrustedProxy {
+		p, bad := netip.ParsePrefix(text)
+		if bad != nil {
+			err = errors.Join(err, upstream.Errorf(upstream.Invalid, "--trusted-proxy must be like 10.0.0.0/8"))
+		}
+		proxies = append(proxies, p)
+	}
+	var level slog.Level
+	err = errors.Join(err, level.UnmarshalText([]byte(f.LogLevel)))
+	return api.Options{
+		Store: s, Rates: rates, Metrics: telemetry.NewMetrics(version), Log: telemetry.NewLogger(a.stderr, a.terminal(), level), Now: a.now, Version: version,
+		Proxies: proxies, PublicURL: strings.TrimSuffix(f.PublicURL, "/"), MaxUpload: f.MaxUpload, CacheBytes: f.Cache, CountQueries: f.CountQueries,
+		Limiter: limit.NewMemoryLimiter(maxLimited),
+	}, err
+}
+
+// maxLimited bounds the tokens and addresses whose rates are known at once.
+const maxLimited = 100_000
+
+// openRedis makes what servers share, if they are told to.
+func (f *serverFlags) openRedis(ctx context.Context, a *app, o *api.Options) (*limit.Redis, error) {
+	if f.Redis == "" {
+		return nil, nil
+	}
+	log := o.Log
+	r, err := limit.OpenRedis(f.Redis, limit.RedisOptions{Clock: a.now, OnChange: func(up bool, err error) {
+		if up {
+			log.InfoContext(ctx, "Redis is back")
+			return
+		}
+		log.WarnContext(ctx, "Redis is lost: answers are made anew and each server limits by itself until it is back", "error", err)
+	}})
+	if err != nil {
+		return nil, err
+	}
+	o.Shared, o.Limiter, o.CacheDown = r, r, func() bool { return !r.Up() }
+	return r, nil
+}
+
+func (f *serverFlags) jobOptions(a *app, o *api.Options) jobs.Options {
+	metrics := o.Metrics
+	return jobs.Options{
+		Log: o.Log, Work: f.Workers > 0, Workers: f.Workers, Now: a.now, Remap: applyMappings,
+		Observe: func(kind string, took, waited time.Duration, err error) {
+			metrics.JobEnded(kind, waited, took, err != nil)
+		},
+	}
+}
+
+func applyMappings(ctx context.Context, t *store.Tenant) error {
+	_, err := t.ApplyMappings(ctx)
+	return err
+}
+
+// watch connects the metrics to what they are read from.
+func (f *serverFlags) watch(o *api.Options, s *store.Store, server *api.Server, shared *limit.Redis) {
+	if f.SlowQuery > 0 {
+		s.OnSlow(f.SlowQuery, func(q upstream.SlowQuery) {
+			o.Metrics.SlowQuery(q, o.Now())
+			o.Log.Warn("slow query", "took", q.Took, "rows", q.Rows, "sql", q.SQL, "plan", q.Plan)
+		})
+	}
+	sources := telemetry.Sources{Pool: s.Pool, Queries: s.Queries, AuditQueue: server.AuditWaiting, Jobs: func(ctx context.Context) ([]upstream.QueueStats, error) {
+		stats, err := o.Jobs.Stats(ctx)
+		return []upstream.QueueStats{{Kind: "all", Waiting: stats.Queued, Running: stats.Running, OldestWait: stats.Oldest}}, err
+	}}
+	if shared != nil {
+		sources.Redis = func(context.Context) bool { return shared.Up() }
+	}
+	o.Metrics.Watch(sources)
+}

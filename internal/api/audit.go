@@ -1,0 +1,144 @@
+package api
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"upstream"
+	"upstream/internal/store"
+)
+
+// entry is what the audit says of a change. It is committed together with it.
+func (c *call) entry(r *http.Request) upstream.AuditEntry {
+	return upstream.AuditEntry{
+		Customer: c.customer, At: c.started, Actor: c.actor(), Action: c.route.op.OperationID, Target: r.PathValue("id"),
+		Address: c.address, Request: c.id, Count: 1,
+	}
+}
+
+func (c *call) actor() string {
+	if c.who == nil {
+		return "anyone"
+	}
+	return c.who.actor
+}
+
+// auditor writes down who read claims. Reads are collected for a second, so that
+// no answer waits for the disk; what was collected when the process is killed is
+// lost, at most a second of reads and no change. Like reads of one second share an
+// entry, which counts them.
+type auditor struct {
+	store *store.Store
+	log   *slog.Logger
+	now   func() time.Time
+
+	mu      sync.Mutex
+	entries map[readKey]*upstream.AuditEntry
+	order   []*upstream.AuditEntry
+	full    chan struct{} // woken when many wait
+	lost    int64         // reads that could not be written down
+}
+
+type readKey struct{ actor, action, target, detail, address, shown string }
+
+// flushEvery is how long reads are collected; maxWaiting is from how many on they
+// are written at once, and keepWaiting how many are kept while the database is away.
+const flushEvery, maxWaiting, keepWaiting = time.Second, 2_000, 100_000
+
+func newAuditor(s *store.Store, log *slog.Logger, now func() time.Time) *auditor {
+	return &auditor{store: s, log: log, now: now, entries: map[readKey]*upstream.AuditEntry{}, full: make(chan struct{}, 1)}
+}
+
+// read notes that claims were shown.
+func (a *auditor) read(c *call, r *http.Request, answer *answer) {
+	k := readKey{c.actor(), c.route.op.OperationID, r.PathValue("id"), r.URL.RawQuery, c.address, string(answer.shown)}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if e := a.entries[k]; e != nil {
+		e.Count++
+		return
+	}
+	if len(a.order) >= keepWaiting {
+		a.lost++
+		return
+	}
+	e := &upstream.AuditEntry{
+		Customer: c.customer, At: c.started, Actor: k.actor, Action: k.action, Target: k.target, Detail: k.detail,
+		Claims: readIDs(answer.shown), Address: k.address, Request: c.id, Count: 1,
+	}
+	a.entries[k], a.order = e, append(a.order, e)
+	if len(a.order) == maxWaiting {
+		select {
+		case a.full <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// note writes down what is neither a read nor committed with a change.
+func (a *auditor) note(e upstream.AuditEntry) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	k := readKey{e.Actor, e.Action, e.Target, e.Detail, e.Address, ""}
+	if known := a.entries[k]; known != nil {
+		known.Count++
+		return
+	}
+	a.entries[k], a.order = &e, append(a.order, &e)
+}
+
+// run writes until ctx ends, and then what is left.
+func (a *auditor) run(ctx context.Context) {
+	tick := time.NewTicker(flushEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-a.full:
+		case <-ctx.Done():
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
+			defer cancel()
+			a.flush(last)
+			return
+		}
+		a.flush(ctx)
+	}
+}
+
+// flush writes what was collected; what can't be written is kept for the next time.
+func (a *auditor) flush(ctx context.Context) {
+	a.mu.Lock()
+	waiting, lost := a.order, a.lost
+	a.order, a.entries, a.lost = nil, map[readKey]*upstream.AuditEntry{}, 0
+	a.mu.Unlock()
+	if len(waiting) == 0 {
+		return
+	}
+	entries := make([]upstream.AuditEntry, len(waiting))
+	for i, e := range waiting {
+		entries[i] = *e
+	}
+	err := a.store.AppendAudit(ctx, entries)
+	if err == nil && lost == 0 {
+		return
+	}
+	a.log.ErrorContext(ctx, "audit", "waiting", len(waiting), "lost", lost, "error", err)
+	if err != nil {
+		a.mu.Lock()
+		a.order = append(waiting, a.order...)
+		a.mu.Unlock()
+	}
+}
+
+func itoa(n int64) string { return strconv.FormatInt(n, 10) }
+
+// AuditWaiting returns how many entries are not written down yet.
+func (s *Server) AuditWaiting() int {
+	s.audit.mu.Lock()
+	defer s.audit.mu.Unlock()
+	return len(s.audit.order)
+}

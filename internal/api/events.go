@@ -1,0 +1,167 @@
+package api
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"upstream"
+	"upstream/internal/detection"
+	"upstream/internal/store"
+)
+
+type eventsInput struct {
+	OfCustomer
+	Paging
+	FeedFilter
+	Status []upstream.EventStatus `query:"status" enum:"open,acknowledged,resolved,noise" doc:"One or several."`
+}
+
+type activeEventsInput struct {
+	OfCustomer
+	Paging
+	FeedFilter
+}
+
+// FeedFilter chooses drift events.
+type FeedFilter struct {
+	Payer         string          `query:"payer" maxLength:"200"`
+	CPTGroup      string          `query:"cpt_group" maxLength:"100"`
+	DriftType     upstream.Signal `query:"drift_type" enum:"DENIAL_RATE,DECISION_TIME,ALLOWED_AMOUNT,TAKEBACK,OVERTURN"`
+	Tier          upstream.Tier   `query:"tier" enum:"alert,watch"`
+	MinSeverity   float64         `query:"min_severity" minimum:"0" maximum:"1" default:"0"`
+	MaxSeverity   float64         `query:"max_severity" minimum:"0" maximum:"1" default:"1"`
+	ReportRun     int64           `query:"report_run" minimum:"1" doc:"The run that told it last."`
+	CreatedAfter  time.Time       `query:"created_after" doc:"From this time on."`
+	CreatedBefore time.Time       `query:"created_before" doc:"Before this time."`
+	Ordering      string          `query:"ordering" enum:"-created,created,-severity,severity,-dollars,dollars" default:"-created"`
+}
+
+// eventOrders are the store's names of the orders.
+var eventOrders = strings.NewReplacer("created", "created_at", "dollars", "dollars_per_month")
+
+func (f *FeedFilter) of(statuses []upstream.EventStatus) store.EventFilter {
+	return store.EventFilter{
+		Detector: detection.Upstream, Statuses: statuses, Tier: f.Tier, Signal: f.DriftType, Payer: f.Payer, CPTGroup: f.CPTGroup,
+		MinSeverity: &f.MinSeverity, MaxSeverity: &f.MaxSeverity, ReportRun: f.ReportRun,
+		CreatedAfter: f.CreatedAfter, CreatedBefore: f.CreatedBefore, Order: eventOrders.Replace(f.Ordering),
+	}
+}
+
+func (s *Server) listEvents(ctx context.Context, in *eventsInput) (*listOutput[upstream.DriftEvent], error) {
+	return s.events(ctx, &in.Paging, in.of(in.Status))
+}
+
+var active = []upstream.EventStatus{upstream.Open, upstream.Acknowledged}
+
+func (s *Server) listActiveEvents(ctx context.Context, in *activeEventsInput) (*listOutput[upstream.DriftEvent], error) {
+	return s.events(ctx, &in.Paging, in.of(active))
+}
+
+func (s *Server) events(ctx context.Context, p *Paging, f store.EventFilter) (*listOutput[upstream.DriftEvent], error) {
+	return found(ctx, p, func(page upstream.Page) (upstream.List[upstream.DriftEvent], error) {
+		return of(ctx).tenant.Events(ctx, f, page)
+	})
+}
+
+// eventDetail is a drift event with what was done about it.
+type eventDetail struct {
+	upstream.DriftEvent
+	History []store.EventChange `json:"history" doc:"What runs and people did with it, oldest first."`
+}
+
+type eventOutput struct{ Body eventDetail }
+
+func (s *Server) getEvent(ctx context.Context, in *OfCustomerAndID) (*eventOutput, error) {
+	t := of(ctx).tenant
+	e, err := s.event(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	history, err := t.EventHistory(ctx, in.ID)
+	return &eventOutput{eventDetail{e, history}}, err
+}
+
+var errNoEvent = upstream.Errorf(upstream.NotFound, "there is no such drift event")
+
+func (s *Server) event(ctx context.Context, id int64) (upstream.DriftEvent, error) {
+	e, err := of(ctx).tenant.Event(ctx, id)
+	if upstream.ErrorCode(err) == upstream.NotFound {
+		err = errNoEvent
+	}
+	return e, err
+}
+
+type judgeEventInput struct {
+	OfCustomerAndID
+	Body struct {
+		Status *upstream.EventStatus `json:"status,omitempty" enum:"open,acknowledged,resolved,noise" doc:"acknowledged: somebody is at it. resolved: over; what it came to is normal now. noise: a false alarm; its node needs more evidence from now on. open: again."`
+		Owner  *string               `json:"owner,omitempty" maxLength:"200" doc:"Who takes care of it."`
+		Note   *string               `json:"note,omitempty" maxLength:"4000"`
+	}
+}
+
+func (s *Server) judgeEvent(ctx context.Context, in *judgeEventInput) (*eventOutput, error) {
+	c := of(ctx)
+	v := store.Verdict{Owner: in.Body.Owner, Note: in.Body.Note, Who: c.who.name()}
+	if in.Body.Status != nil {
+		v.Status = *in.Body.Status
+	}
+	if in.Body.Status == nil && in.Body.Owner == nil && in.Body.Note == nil {
+		return nil, invalids{{"body", "must change something: status, owner or note"}}
+	}
+	if _, err := c.tenant.Judge(ctx, in.ID, v, c.started); err != nil {
+		if upstream.ErrorCode(err) == upstream.NotFound {
+			err = errNoEvent
+		}
+		return nil, err
+	}
+	return s.getEvent(ctx, &in.OfCustomerAndID)
+}
+
+type eventClaimsInput struct {
+	OfCustomerAndID
+	PageSize int   `query:"page_size" minimum:"1" maximum:"500" default:"50"`
+	After    int64 `query:"after" minimum:"1" doc:"The id of the last claim of the page before."`
+}
+
+type eventClaimsOutput struct {
+	Body struct {
+		Count   int64       `json:"count" doc:"How many claims proved the event when it was told last."`
+		Results []ClaimLine `json:"results"`
+	}
+}
+
+func (s *Server) listEventClaims(ctx context.Context, in *eventClaimsInput) (*eventClaimsOutput, error) {
+	c := of(ctx)
+	e, err := s.event(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	claims, err := c.tenant.EventClaims(ctx, &e, upstream.Page{Size: in.PageSize, After: upstream.Key{ID: in.After}})
+	if err != nil {
+		return nil, err
+	}
+	groups, err := c.tenant.CPTGroups(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := &eventClaimsOutput{}
+	out.Body.Count, out.Body.Results = e.EvidenceClaims, make([]ClaimLine, len(claims))
+	for i := range claims {
+		out.Body.Results[i] = lineOf(&claims[i], groups)
+	}
+	c.showing(claims)
+	return out, nil
+}
+
+// showing notes the claims that an answer shows.
+func (c *call) showing(claims []upstream.Claim) {
+	ids := make([]int64, len(claims))
+	for i := range claims {
+		ids[i] = claims[i].ID
+	}
+	slices.Sort(ids)
+	c.shown = appendIDs(c.shown, ids)
+}

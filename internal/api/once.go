@@ -1,0 +1,65 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"net/http"
+	"regexp"
+
+	"upstream/internal/store"
+)
+
+// idempotencyKey is the form of an Idempotency-Key, as draft-ietf-httpapi-idempotency-key-header-07
+// leaves to the server; quotes around it are allowed.
+var idempotencyKey = regexp.MustCompile(`^"?([A-Za-z0-9._:-]{1,100})"?$`)
+
+// once answers a POST with an Idempotency-Key: it is done at most once in 24
+// hours, and a repetition gets the answer of the first.
+func (s *Server) once(ctx context.Context, c *call, r *http.Request) *answer {
+	failed := func(err error) *answer { return problemOf(context.WithValue(ctx, callKey{}, c), err).answer(c) }
+	if c.route.has(secret) {
+		return failed(invalids{{"header.Idempotency-Key", "is not taken here: the answer may hold a secret, which is kept nowhere"}})
+	}
+	form := idempotencyKey.FindStringSubmatch(r.Header.Get("Idempotency-Key"))
+	if form == nil {
+		return failed(invalids{{"header.Idempotency-Key", "must be 1 to 100 letters, digits and . _ : -"}})
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxBody))
+	if err != nil {
+		return failed(bodyProblem(err))
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	sum := sha256.Sum256(append([]byte(r.URL.Path+"?"+r.URL.RawQuery+"\n"), body...))
+	q := store.IdempotentRequest{Customer: c.customer, Actor: c.actor(), Key: form[1], BodyHash: hex.EncodeToString(sum[:]), At: c.started}
+	saved, err := s.Store.BeginIdempotent(ctx, q)
+	if err != nil {
+		return failed(err)
+	}
+	if saved != nil {
+		return &answer{status: saved.Status, header: http.Header(saved.Header).Clone(), body: saved.Body}
+	}
+	a := s.make(ctx, c, r)
+	done := context.WithoutCancel(ctx) // the change is made; its answer must be found again
+	if a.status >= http.StatusInternalServerError || a.status == http.StatusTooManyRequests {
+		err = s.Store.ForgetIdempotent(done, q)
+	} else {
+		err = s.Store.FinishIdempotent(done, q, store.SavedAnswer{Status: a.status, Header: a.header, Body: a.body})
+	}
+	if err != nil {
+		c.log(ctx, "idempotency", err)
+	}
+	return a
+}
+
+// bodyProblem tells why a body could not be read.
+func bodyProblem(err error) error {
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return &Problem{Status: http.StatusRequestEntityTooLarge, Code: "too_large", Detail: "the body is larger than " + itoa(tooLarge.Limit) + " bytes; send less at once"}
+	}
+	return &Problem{Status: http.StatusBadRequest, Code: "bad_request", Detail: "the body ended before it was whole; send it again"}
+}
