@@ -449,17 +449,69 @@ func TestADayIsDoneOnce(t *testing.T) {
 }
 
 func TestMappingsAreAppliedByAJob(t *testing.T) {
+	content := file(t, 500, 1)
 	onBoth(t, func(w *world) {
 		ctx := context.Background()
-		applied := make(chan struct{}, 9)
-		j := w.jobs(Options{Work: true, Remap: func(context.Context, *store.Tenant) error {
-			applied <- struct{}{}
-			return nil
-		}})
+		w.loadDirectly(content)
+		payers := func() map[string]bool {
+			found := map[string]bool{}
+			d, err := w.tenant.Decisions(ctx, upstream.DayOf(now), store.FromRollups)
+			if err != nil {
+				w.Fatal(err)
+			}
+			for _, n := range d.Nodes {
+				found[n.Payer] = true
+			}
+			return found
+		}
+		var one string
+		for payer := range payers() {
+			one = payer
+		}
+		j := w.jobs(Options{Work: true})
+		if _, err := w.tenant.CreatePayerMapping(ctx, upstream.PayerMapping{Raw: one, Payer: "Brook Valley Plan"}); err != nil {
+			w.Fatal(err)
+		}
 		if err := j.EnqueueRemap(ctx, 1); err != nil {
 			w.Fatal(err)
 		}
-		<-applied
+		w.until("the claims are renamed", func() bool { return payers()["Brook Valley Plan"] && !payers()[one] })
+		w.claims()
+	})
+}
+
+func TestWhatACustomerHasSwitchedOffIsNotDone(t *testing.T) {
+	content := file(t, 2_000, 1)
+	onBoth(t, func(w *world) {
+		ctx := context.Background()
+		var seen observed
+		off := upstream.DefaultSettings()
+		off.DetectionAfterUpload, off.NightlyDetection, off.WeeklyReportDay = false, false, "sunday"
+		if err := w.tenant.SaveSettings(ctx, off, now); err != nil {
+			w.Fatal(err)
+		}
+		u := w.receive(content)
+		j := w.jobs(Options{Work: true, Observe: seen.observe})
+		w.loaded(u.ID)
+		c, err := w.tenant.Customer(ctx)
+		if err != nil {
+			w.Fatal(err)
+		}
+		day := upstream.DayOf(now)
+		for _, d := range []upstream.Day{day, day + 3, day + 5} { // Wednesday, Saturday, Monday
+			if err := j.dailyOf(ctx, c, d); err != nil {
+				w.Error(err)
+			}
+		}
+		if r, err := w.tenant.ReportRun(ctx, 1); upstream.ErrorCode(err) != upstream.NotFound {
+			w.Errorf("a run was made: %+v, %v", r, err)
+		}
+		if err := j.dailyOf(ctx, c, day+4); err != nil { // Sunday
+			w.Error(err)
+		}
+		if r := w.ended(1); r.RunType != "weekly" {
+			w.Errorf("on the day of the weekly report: %+v", r)
+		}
 	})
 }
 
