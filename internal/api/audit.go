@@ -39,6 +39,8 @@ type auditor struct {
 	log   *slog.Logger
 	now   func() time.Time
 
+	flushing sync.Mutex // one flush at a time: entries keep their order
+
 	mu      sync.Mutex
 	entries map[readKey]*upstream.AuditEntry
 	order   []*upstream.AuditEntry
@@ -117,6 +119,8 @@ func (a *auditor) run(ctx context.Context) {
 
 // flush writes what was collected; what can't be written is kept for the next time.
 func (a *auditor) flush(ctx context.Context) {
+	a.flushing.Lock()
+	defer a.flushing.Unlock()
 	a.mu.Lock()
 	waiting, lost := a.order, a.lost
 	a.order, a.size, a.entries, a.lost = nil, 0, map[readKey]*upstream.AuditEntry{}, 0

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -72,6 +73,11 @@ func (w *world) checkAudit(secrets ...string) {
 			w.Errorf("the audit of customer %d: %+v, %v", customer, check, err)
 		}
 	}
+}
+
+// auditor is one that nothing runs.
+func (w *world) auditor(log io.Writer) *auditor {
+	return newAuditor(w.store, slog.New(slog.NewJSONHandler(log, nil)), w.now)
 }
 
 func behindProxy(o *Options) {
@@ -289,8 +295,8 @@ func TestEachReadOfClaimsIsAuditedWithTheirIDs(t *testing.T) {
 // Like reads of a second share an entry, which counts them.
 func TestLikeReadsShareAnEntry(t *testing.T) {
 	w := newWorld(t, worldOptions{})
-	a := newAuditor(w.store, slog.New(slog.DiscardHandler), w.now)
-	e := upstream.AuditEntry{Customer: w.a.id, At: w.now(), Actor: "user:viewerA", Action: "get_claims"}
+	a := w.auditor(io.Discard)
+	e := upstream.AuditEntry{Customer: w.a.id, At: w.now(), Actor: "user:viewerA", Action: "get_claims", Count: 1}
 	for i := range 10 {
 		e.Request = fmt.Sprint(i)
 		a.add(e, appendIDs(nil, []int64{1, 2, 3}))
@@ -351,7 +357,7 @@ func TestSignInsAreAudited(t *testing.T) {
 func TestTheAuditWaitsForTheDatabase(t *testing.T) {
 	w := newWorld(t, worldOptions{})
 	var log syncBuffer
-	a := newAuditor(w.store, slog.New(slog.NewJSONHandler(&log, nil)), w.now)
+	a := w.auditor(&log)
 	before := len(w.entries(w.a.id))
 	add := func(i int) {
 		a.add(upstream.AuditEntry{Customer: w.a.id, At: w.now(), Actor: "user:viewerA", Action: "get_claims", Detail: fmt.Sprint("search=", i)}, appendIDs(nil, []int64{1, int64(i)}))
@@ -407,7 +413,7 @@ func TestWhatIsWrittenIsNotWrittenTwice(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	a := newAuditor(w.store, slog.New(slog.DiscardHandler), w.now)
+	a := w.auditor(io.Discard)
 	before := map[int64]int{w.a.id: len(w.entries(w.a.id)), w.b.id: len(w.entries(w.b.id))}
 	for _, customer := range []int64{w.a.id, w.b.id, w.a.id} {
 		a.add(upstream.AuditEntry{Customer: customer, At: w.now(), Actor: "user:root", Action: "get_claims", Detail: fmt.Sprint(len(a.order))}, nil)
@@ -428,7 +434,7 @@ func TestWhatIsWrittenIsNotWrittenTwice(t *testing.T) {
 // What was collected is written when the server stops.
 func TestTheAuditIsWrittenWhenTheServerStops(t *testing.T) {
 	w := newWorld(t, worldOptions{})
-	a := newAuditor(w.store, slog.New(slog.DiscardHandler), w.now)
+	a := w.auditor(io.Discard)
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() { defer close(done); a.run(ctx) }()

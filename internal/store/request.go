@@ -40,6 +40,7 @@ func (t *Tenant) RequestRun(ctx context.Context, r RunRequest, now time.Time) (r
 		if err := t.insertRun(x, &run, 0, 0); err != nil {
 			return err
 		}
+		nameAuditTarget(ctx, run.ID)
 		_, err := x.exec("UPDATE report_run SET turn = 1, request = $1 WHERE customer_id = $2 AND id = $3", r.Key, t.id, run.ID)
 		return err
 	})
