@@ -62,6 +62,7 @@ func (s *Server) createAPIKey(ctx context.Context, in *createAPIKeyInput) (*crea
 		return nil, err
 	}
 	key, prefix, hash := auth.NewAPIKey()
+	auditChange(ctx, map[string]any{"name": in.Body.Name, "prefix": prefix, "role": in.Body.Role, "scopes": in.Body.Scopes, "expires_at": in.Body.ExpiresAt})
 	made, err := s.Store.CreateAPIKey(ctx, upstream.APIKey{
 		Customer: c.customer, Name: in.Body.Name, Prefix: prefix, Role: in.Body.Role, Scopes: append([]string{}, in.Body.Scopes...),
 		CreatedBy: c.who.actor, ExpiresAt: in.Body.ExpiresAt,

@@ -1,7 +1,10 @@
 package api
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"io"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -18,6 +21,27 @@ func (c *call) entry(r *http.Request) upstream.AuditEntry {
 		Customer: c.customer, At: c.started, Actor: c.actor(), Action: c.route.op.OperationID, Target: r.PathValue("id"),
 		Address: c.address, Request: c.id, Count: 1,
 	}
+}
+
+// changes is what the audit tells of a change: the body of the request, unless it is
+// a file or may hold secrets. Handlers of the latter describe the rest of it.
+func (c *call) changes(r *http.Request) string {
+	if c.route.has(secret) || c.route.has(streamed) || c.route.op.RequestBody == nil {
+		return ""
+	}
+	// What is wrong with the body, the handler finds out and says.
+	body, _ := io.ReadAll(io.LimitReader(r.Body, maxBody))
+	r.Body = io.NopCloser(io.MultiReader(bytes.NewReader(body), r.Body))
+	return string(body)
+}
+
+// auditChange tells the audit of a change what it may, as JSON.
+func auditChange(ctx context.Context, change map[string]any) {
+	b, err := json.Marshal(change)
+	if err != nil {
+		panic(err) // it is made of texts and numbers
+	}
+	store.DescribeAudit(ctx, string(b))
 }
 
 func (c *call) actor() string {

@@ -110,7 +110,9 @@ func (s *Server) make(ctx context.Context, c *call, r *http.Request) *answer {
 		}
 	}
 	if c.route.writes() {
-		ctx = store.WithAudit(ctx, c.entry(r))
+		e := c.entry(r)
+		e.Detail = c.changes(r)
+		ctx = store.WithAudit(ctx, e)
 	}
 	a := c.route.handle(ctx, r)
 	a.shown = c.shown

@@ -73,6 +73,7 @@ func (s *Server) createUser(ctx context.Context, in *createUserInput) (*createdU
 	if err != nil {
 		return nil, err
 	}
+	auditChange(ctx, map[string]any{"username": in.Body.Username, "role": in.Body.Role, "superuser": in.Body.Superuser})
 	u, err := s.Store.CreateUser(ctx, upstream.User{
 		Username: in.Body.Username, Customer: c.customer, Role: in.Body.Role, Superuser: in.Body.Superuser,
 	}, hash, c.started)
@@ -134,6 +135,7 @@ func (s *Server) changeUser(ctx context.Context, in *changeUserInput) (*userOutp
 	if change == (store.UserChange{}) {
 		return nil, invalids{{"body", "must change something: role, disabled or password"}}
 	}
+	auditChange(ctx, map[string]any{"role": in.Body.Role, "disabled": in.Body.Disabled, "password": in.Body.Password != nil})
 	u, err = s.Store.ChangeUser(ctx, u.ID, change, c.started)
 	return &userOutput{u}, err
 }
