@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"strings"
 
 	"upstream"
 	"upstream/internal/store"
@@ -107,6 +108,9 @@ func (in *claimsInput) filter() (store.ClaimFilter, error) {
 		Payers: in.Payer, CPT: in.CPT, CPTGroup: in.CPTGroup, CARC: in.CARC, Location: in.Location,
 		DecidedFrom: in.DecidedFrom.Day, DecidedTo: in.DecidedTo.Day, SubmittedFrom: in.SubmittedFrom.Day, SubmittedTo: in.SubmittedTo.Day,
 		ServiceFrom: in.ServiceFrom.Day, ServiceTo: in.ServiceTo.Day, Search: in.Search, Order: in.Ordering,
+	}
+	if in.Search != "" && in.Ordering != "" && !strings.HasSuffix(in.Ordering, "claim_id") {
+		wrong.add("query.ordering", "must be claim_id or -claim_id for what a search finds")
 	}
 	for _, o := range in.Outcome {
 		f.Outcomes = append(f.Outcomes, outcomes[o])
