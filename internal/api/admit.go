@@ -169,10 +169,13 @@ const maxQuery, maxValue = 4096, 1024
 // checkQuery finds what huma lets pass: unknown, repeated, empty and unreadable
 // parameters.
 func (rt *route) checkQuery(r *http.Request) error {
-	if r.URL.RawQuery == "" {
-		return nil
-	}
 	var wrong invalids
+	if id := r.PathValue("id"); id != "" && !json.Valid([]byte(id)) {
+		wrong.add("path.id", "must be a number, in digits")
+	}
+	if r.URL.RawQuery == "" {
+		return wrong.err()
+	}
 	if len(r.URL.RawQuery) > maxQuery {
 		wrong.add("query", "must be at most "+strconv.Itoa(maxQuery)+" characters")
 		return wrong
