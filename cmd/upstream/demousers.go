@@ -75,6 +75,5 @@ func refuseDemoUsers(a *app, s *store.Store, listen string) error {
 	if err != nil || len(open) == 0 {
 		return err
 	}
-	return upstream.Errorf(upstream.Forbidden, "everybody knows the password of the demo's user %s: change it with `upstream user passwd %s`, disable it with `upstream user disable %[1]s`, or serve this machine alone with --listen localhost:8000",
-		open[0].name, open[0].name)
+	return upstream.Errorf(upstream.Forbidden, "everybody knows the password of the demo's user %s: change it with `upstream user passwd %[1]s`, or serve this machine alone with --listen localhost:8000", open[0].name)
 }

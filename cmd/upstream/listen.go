@@ -27,6 +27,14 @@ func (f *serverFlags) open(listen string) (d doors, err error) {
 	return d, err
 }
 
+// addressOf is where a listener listens, "off" for none.
+func addressOf(l net.Listener) string {
+	if l == nil {
+		return "off"
+	}
+	return l.Addr().String()
+}
+
 // close closes what a server has not closed already.
 func (d *doors) close() {
 	for _, l := range d.public {

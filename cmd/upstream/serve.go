@@ -66,11 +66,17 @@ func (c *serveCmd) Run(a *app) error {
 		return err
 	}
 	ready := func(o *api.Options) error {
-		o.Log.Info("serving", "url", "http://"+d.public[0].Addr().String()+api.Prefix, "version", version)
-		return tellFirstUser(a, s, o.Log)
+		if err := tellFirstUser(a, s, o.Log); err != nil {
+			return err
+		}
+		o.Log.Info("serving", "url", "http://"+d.public[0].Addr().String()+api.Prefix, "admin", addressOf(d.admin), "version", version)
+		return nil
 	}
 	if err = refuseDemoUsers(a, s, c.Listen); err == nil {
 		err = c.serve(a, s, d, ready)
+	}
+	if a.Err() != nil && errors.Is(err, context.Canceled) { // told to stop before it served
+		err = nil
 	}
 	return errors.Join(err, s.Close())
 }

@@ -67,7 +67,7 @@ func (c *workerCmd) work(a *app, s *store.Store, admin net.Listener) error {
 		handOut(server, []net.Listener{admin}, failed)
 	}
 	if err = j.Start(a); err == nil {
-		log.Info("working", "version", version)
+		log.Info("working", "admin", addressOf(admin), "version", version)
 		select {
 		case err = <-failed:
 		case <-a.Done():
