@@ -103,7 +103,7 @@ func (s *Server) Run(ctx context.Context) { s.audit.run(ctx) }
 
 // ServeHTTP answers a request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if uncleanPath(r.URL.Path) { // the mux would redirect, and to where the client did not ask
+	if uncleanPath(r.URL) { // the mux would redirect, and to where the client did not ask
 		s.noRoute(w, r)
 		return
 	}

@@ -82,6 +82,10 @@ func (rt *route) answer(c *call, w http.ResponseWriter, r *http.Request) (a *ans
 		ctx := context.WithValue(r.Context(), callKey{}, c)
 		return problemOf(ctx, err).answer(c)
 	}
+	if err := rt.readBody(r); err != nil {
+		ctx := context.WithValue(r.Context(), callKey{}, c)
+		return problemOf(ctx, err).answer(c)
+	}
 	switch {
 	case rt.has(kept):
 		return s.keptAnswer(c, r)

@@ -26,6 +26,7 @@ func (s *Server) newHuma() huma.API {
 	huma.NewError = func(status int, message string, errs ...error) huma.StatusError {
 		return humaProblem(nil, status, message, errs...)
 	}
+	huma.ValidateStrictCasing = true
 	huma.DefaultArrayNullable = false // an empty list is [], never null
 	config := huma.DefaultConfig("Upstream", s.Version)
 	aliases(config.Components.Schemas)

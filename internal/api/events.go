@@ -4,8 +4,8 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"time"
 
+	"github.com/danielgtaylor/huma/v2"
 	"upstream"
 	"upstream/internal/detection"
 	"upstream/internal/store"
@@ -33,9 +33,17 @@ type FeedFilter struct {
 	MinSeverity   float64         `query:"min_severity" minimum:"0" maximum:"1" default:"0"`
 	MaxSeverity   float64         `query:"max_severity" minimum:"0" maximum:"1" default:"1"`
 	ReportRun     int64           `query:"report_run" minimum:"1" doc:"The run that told it last."`
-	CreatedAfter  time.Time       `query:"created_after" doc:"From this time on."`
-	CreatedBefore time.Time       `query:"created_before" doc:"Before this time."`
+	CreatedAfter  instant         `query:"created_after" doc:"From this time on."`
+	CreatedBefore instant         `query:"created_before" doc:"Before this time."`
 	Ordering      string          `query:"ordering" enum:"-created,created,-severity,severity,-dollars,dollars" default:"-created"`
+}
+
+// Resolve finds ranges that end before they begin.
+func (f *FeedFilter) Resolve(huma.Context) (wrong []error) {
+	if f.MaxSeverity < f.MinSeverity {
+		wrong = append(wrong, &huma.ErrorDetail{Location: "query.max_severity", Message: "must not be less than min_severity"})
+	}
+	return append(wrong, timesBetween(f.CreatedAfter, f.CreatedBefore)...)
 }
 
 // eventOrders are the store's names of the orders.
@@ -45,7 +53,7 @@ func (f *FeedFilter) of(statuses []upstream.EventStatus) store.EventFilter {
 	return store.EventFilter{
 		Detector: detection.Upstream, Statuses: statuses, Tier: f.Tier, Signal: f.DriftType, Payer: f.Payer, CPTGroup: f.CPTGroup,
 		MinSeverity: &f.MinSeverity, MaxSeverity: &f.MaxSeverity, ReportRun: f.ReportRun,
-		CreatedAfter: f.CreatedAfter, CreatedBefore: f.CreatedBefore, Order: eventOrders.Replace(f.Ordering),
+		CreatedAfter: f.CreatedAfter.Time, CreatedBefore: f.CreatedBefore.Time, Order: eventOrders.Replace(f.Ordering),
 	}
 }
 

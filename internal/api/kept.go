@@ -1,12 +1,12 @@
 package api
 
 import (
-	"bytes"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/json"
 	"net/http"
 	"strings"
 	"time"
@@ -51,7 +51,8 @@ func (s *Server) keptAnswer(c *call, r *http.Request) *answer {
 	tag := s.tag(c, r)
 	e := chooseEncoding(r.Header.Get("Accept-Encoding"))
 	key := string(append(tag[:], byte(e)))
-	if match := r.Header.Get("If-None-Match"); match != "" {
+	match := r.Header.Get("If-None-Match")
+	if match != "" {
 		// What the client has was made from the same tag; it need not be kept here.
 		if etag := etagOf(tag, e); listHas(match, etag) {
 			return &answer{status: http.StatusNotModified, etag: etag}
@@ -60,6 +61,14 @@ func (s *Server) keptAnswer(c *call, r *http.Request) *answer {
 			return &answer{status: http.StatusNotModified, etag: etag}
 		}
 	}
+	a := s.keptOrMade(c, r, tag, e, key)
+	if a.status == http.StatusOK && match == "*" {
+		return &answer{status: http.StatusNotModified, etag: a.etag}
+	}
+	return a
+}
+
+func (s *Server) keptOrMade(c *call, r *http.Request, tag [tagBytes]byte, e encoding, key string) *answer {
 	if a := s.find(r.Context(), key); a != nil {
 		a.etag = etagOf(tag, a.encoding)
 		return a
@@ -80,7 +89,7 @@ func (s *Server) keptAnswer(c *call, r *http.Request) *answer {
 	if a.status == http.StatusOK {
 		a.etag = etagOf(tag, a.encoding)
 	} else if first.request != c.id { // a problem names the request
-		a.body = bytes.ReplaceAll(a.body, []byte(first.request), []byte(c.id))
+		a.body = withRequestID(a.body, c.id)
 	}
 	return &a
 }
@@ -89,6 +98,20 @@ func (s *Server) keptAnswer(c *call, r *http.Request) *answer {
 type madeFor struct {
 	answer  *answer
 	request string
+}
+
+// withRequestID is the body of a problem that was made for another request.
+func withRequestID(body []byte, id string) []byte {
+	var p Problem
+	if err := json.Unmarshal(body, &p); err != nil {
+		return body // it is no problem
+	}
+	p.RequestID = id
+	out, err := json.Marshal(p)
+	if err != nil {
+		panic(err) // it is made of texts
+	}
+	return append(out, '\n')
 }
 
 func etagOf(tag [tagBytes]byte, e encoding) string {
@@ -105,7 +128,7 @@ func etagOf(tag [tagBytes]byte, e encoding) string {
 func listHas(header, etag string) bool {
 	for item := range strings.SplitSeq(header, ",") {
 		item = strings.TrimPrefix(strings.TrimSpace(item), "W/")
-		if item == etag || item == "*" {
+		if item == etag {
 			return true
 		}
 	}

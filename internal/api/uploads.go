@@ -136,9 +136,6 @@ func uploadProblem(err error) error {
 
 // file returns the bytes of the file in a request, as a stream, and its name.
 func (s *Server) file(c *call, r *http.Request) (body io.Reader, name string, err error) {
-	unsupported := func(detail string) error {
-		return &Problem{Status: http.StatusUnsupportedMediaType, Code: "unsupported_media_type", Detail: detail}
-	}
 	body = &patient{r.Body, c.control}
 	switch encoding := strings.ToLower(r.Header.Get("Content-Encoding")); encoding {
 	case "", "identity":
