@@ -394,6 +394,7 @@ func TestAdminShowsWhatOperatorsNeedAndThePublicAddressNothingOfIt(t *testing.T)
 			t.Errorf("a path became a label: %s", name)
 		}
 	}
+	documented(t, m, must(t, database, "serve", "--help"))
 	for _, path := range []string{"/debug/pprof/", "/debug/pprof/heap", "/debug/pprof/profile?seconds=1", "/debug/slow", "/livez", "/readyz"} {
 		p.want(http.StatusOK, p.get(p.admin+path))
 		if !strings.HasSuffix(path, "z") {
@@ -501,4 +502,29 @@ func TestTheDemoServesThisMachineAlone(t *testing.T) {
 		again.says(again.out, regexp.MustCompile(`testuser +with another password.*\n +admin +with another password than the demo's, or disabled`))
 		again.stop()
 	})
+}
+
+// documented fails unless docs/operations.md names each metric and each option.
+func documented(t *testing.T, metrics map[string]float64, help string) {
+	t.Helper()
+	b, err := os.ReadFile("../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(b)
+	for sample := range metrics {
+		name, _, _ := strings.Cut(sample, "{")
+		for _, suffix := range []string{"_bucket", "_sum", "_count"} {
+			name = strings.TrimSuffix(name, suffix)
+		}
+		short := strings.TrimPrefix(name, "upstream_db_pool") // written so after the first
+		if strings.HasPrefix(name, "upstream_") && !strings.Contains(text, "`"+name+"`") && !strings.Contains(text, "`"+short+"`") {
+			t.Errorf("docs/operations.md does not name the metric %s", name)
+		}
+	}
+	for _, found := range regexp.MustCompile(`(?m)^ +(?:-h, )?(--[a-z-]+)`).FindAllStringSubmatch(help, -1) {
+		if option := found[1]; option != "--help" && !strings.Contains(text, option) {
+			t.Errorf("docs/operations.md does not tell of %s", option)
+		}
+	}
 }

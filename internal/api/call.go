@@ -70,7 +70,8 @@ func (rt *route) answer(c *call, w http.ResponseWriter, r *http.Request) (a *ans
 	s := rt.server
 	defer func() {
 		if fault := recover(); fault != nil {
-			c.log(r.Context(), "fault", fmt.Errorf("panic: %v\n%s", fault, debug.Stack()))
+			// What was panicked with may quote a claim, the trace holds none.
+			c.log(r.Context(), "fault", fmt.Errorf("panic of a %T\n%s", fault, debug.Stack()))
 			a = (&Problem{Status: http.StatusInternalServerError, Code: string(upstream.Internal), Detail: "a fault of ours; the log has it under the request id"}).answer(c)
 		}
 	}()
