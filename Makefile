@@ -15,7 +15,7 @@ GO_TEST := UPSTREAM_TEST_NO_SKIP=$(NO_SKIP) go test $(if $(RACE),-race)
 build: ## one static binary: ./bin/upstream
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/upstream ./cmd/upstream
 
-demo: build ## from nothing to a drift feed, in ./upstream.db
+demo: build ## from nothing to a drift feed and the API, in ./upstream.db
 	./bin/upstream demo
 
 test: test-fast test-all ## everything; the fast ones first
@@ -55,4 +55,4 @@ tools: ## pinned
 	GOBIN=$(CURDIR)/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 clean:
-	rm -rf bin bench-out upstream.db upstream.db-wal upstream.db-shm
+	rm -rf bin bench-out upstream.db upstream.db-wal upstream.db-shm upstream.db-jobs upstream.db-jobs-wal upstream.db-jobs-shm

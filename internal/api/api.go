@@ -80,15 +80,16 @@ type Server struct {
 
 // New makes the server of an open database.
 func New(ctx context.Context, o Options) (*Server, error) {
-	s := &Server{Options: o, mux: http.NewServeMux(), hasher: auth.NewHasher(), near: limit.NewMemoryCache(o.CacheBytes, o.Now)}
+	near := limit.NewMemoryCache(o.CacheBytes, o.Now)
+	s := &Server{Options: o, mux: http.NewServeMux(), hasher: auth.NewHasher(), near: near}
 	if err := s.loadKeys(ctx); err != nil {
 		return nil, err
 	}
 	s.freshness.read = o.Store.Revisions
 	s.macs.New = s.newMAC
 	s.unmatched = o.Metrics.Route("unmatched", "")
-	s.lookups = o.Metrics.Cache("answers", nil)
-	s.audit = newAuditor(o.Store, o.Log, o.Now)
+	s.lookups = o.Metrics.Cache("answers", near.Bytes)
+	s.audit = newAuditor(o.Store, o.Log, o.Now, o.Metrics.AuditDropped)
 	s.huma = s.newHuma()
 	s.register()
 	s.mux.HandleFunc("/", s.noRoute)

@@ -35,6 +35,8 @@ type auditor struct {
 	store *store.Store
 	log   *slog.Logger
 	now   func() time.Time
+	// dropped is told of each read that can't be written down.
+	dropped func()
 
 	mu      sync.Mutex
 	entries map[readKey]*upstream.AuditEntry
@@ -49,8 +51,8 @@ type readKey struct{ actor, action, target, detail, address, shown string }
 // are written at once, and keepWaiting how many are kept while the database is away.
 const flushEvery, maxWaiting, keepWaiting = time.Second, 2_000, 100_000
 
-func newAuditor(s *store.Store, log *slog.Logger, now func() time.Time) *auditor {
-	return &auditor{store: s, log: log, now: now, entries: map[readKey]*upstream.AuditEntry{}, full: make(chan struct{}, 1)}
+func newAuditor(s *store.Store, log *slog.Logger, now func() time.Time, dropped func()) *auditor {
+	return &auditor{store: s, log: log, now: now, dropped: dropped, entries: map[readKey]*upstream.AuditEntry{}, full: make(chan struct{}, 1)}
 }
 
 // read notes that claims were shown.
@@ -64,6 +66,7 @@ func (a *auditor) read(c *call, r *http.Request, answer *answer) {
 	}
 	if len(a.order) >= keepWaiting {
 		a.lost++
+		a.dropped()
 		return
 	}
 	e := &upstream.AuditEntry{
