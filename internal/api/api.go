@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -62,8 +61,7 @@ type Server struct {
 	huma       huma.API
 	routes     []*route
 	hasher     *auth.Hasher
-	signer     *auth.Signer
-	secret     []byte // of page cursors and ETags, one for a database
+	keys       atomic.Pointer[keys]
 	principals principals
 	freshness  freshness
 	near       limit.Cache
@@ -73,7 +71,6 @@ type Server struct {
 	health     health
 	// healthAnswer is what quickHealth wrote last.
 	healthAnswer atomic.Pointer[healthAnswer]
-	macs         sync.Pool
 	audit        *auditor
 	document     document
 }
@@ -82,11 +79,10 @@ type Server struct {
 func New(ctx context.Context, o Options) (*Server, error) {
 	near := limit.NewMemoryCache(o.CacheBytes, o.Now)
 	s := &Server{Options: o, mux: http.NewServeMux(), hasher: auth.NewHasher(), near: near}
-	if err := s.loadKeys(ctx); err != nil {
+	if _, err := s.loadKeys(ctx, s.Now()); err != nil {
 		return nil, err
 	}
 	s.freshness.read = o.Store.Revisions
-	s.macs.New = s.newMAC
 	s.unmatched = o.Metrics.Route("unmatched", "")
 	s.lookups = o.Metrics.Cache("answers", near.Bytes)
 	s.audit = newAuditor(o.Store, o.Log, o.Now, o.Metrics.AuditDropped)

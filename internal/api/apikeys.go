@@ -25,7 +25,7 @@ type createAPIKeyInput struct {
 	Body struct {
 		Name      string        `json:"name" minLength:"1" maxLength:"100" doc:"What the key is for."`
 		Role      upstream.Role `json:"role" enum:"viewer,analyst,admin" doc:"At most one's own."`
-		Scopes    []string      `json:"scopes,omitempty" maxItems:"20" doc:"The resources the key is for, as claims or uploads; all if not given."`
+		Scopes    []string      `json:"scopes,omitempty" minItems:"1" maxItems:"20" doc:"The resources the key is for, as claims or uploads; all if not given."`
 		ExpiresAt *time.Time    `json:"expires_at,omitempty"`
 	}
 }
@@ -77,5 +77,8 @@ type apiKeyOutput struct{ Body upstream.APIKey }
 func (s *Server) revokeAPIKey(ctx context.Context, in *OfCustomerAndID) (*apiKeyOutput, error) {
 	c := of(ctx)
 	k, err := s.Store.RevokeAPIKey(ctx, c.customer, in.ID, c.started)
+	if upstream.ErrorCode(err) == upstream.NotFound {
+		err = upstream.Errorf(upstream.NotFound, "there is no such API key")
+	}
 	return &apiKeyOutput{k}, err
 }

@@ -52,10 +52,10 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if queries != nil {
 		w.Header().Set("X-Query-Count", fmt.Sprint(queries.N()))
 	}
-	c.send(w, r, a)
 	if rt.has(audited) && a.status < http.StatusBadRequest {
-		s.audit.read(c, r, a)
+		s.audit.read(c, r, a) // before anybody has seen it
 	}
+	c.send(w, r, a)
 	took := s.Now().Sub(c.started)
 	rt.counters.End(a.status, took, int64(len(a.body)))
 	telemetry.LogRequest(r.Context(), s.Log, c.id, rt.method, rt.pattern, a.status, took, int64(len(a.body)))

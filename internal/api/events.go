@@ -69,7 +69,12 @@ func (s *Server) listActiveEvents(ctx context.Context, in *activeEventsInput) (*
 
 func (s *Server) events(ctx context.Context, p *Paging, f store.EventFilter) (*listOutput[upstream.DriftEvent], error) {
 	return found(ctx, p, func(page upstream.Page) (upstream.List[upstream.DriftEvent], error) {
-		return of(ctx).tenant.Events(ctx, f, page)
+		c := of(ctx)
+		list, err := c.tenant.Events(ctx, f, page)
+		if err == nil && (p.Fields == "" || strings.Contains(p.Fields, "sample_claim_ids")) {
+			err = c.showingSamples(ctx, list.Items...)
+		}
+		return list, err
 	})
 }
 
@@ -85,6 +90,9 @@ func (s *Server) getEvent(ctx context.Context, in *OfCustomerAndID) (*eventOutpu
 	t := of(ctx).tenant
 	e, err := s.event(ctx, in.ID)
 	if err != nil {
+		return nil, err
+	}
+	if err := of(ctx).showingSamples(ctx, e); err != nil {
 		return nil, err
 	}
 	history, err := t.EventHistory(ctx, in.ID)
@@ -162,6 +170,17 @@ func (s *Server) listEventClaims(ctx context.Context, in *eventClaimsInput) (*ev
 	}
 	c.showing(claims)
 	return out, nil
+}
+
+// showingSamples notes the claims whose numbers events show.
+func (c *call) showingSamples(ctx context.Context, events ...upstream.DriftEvent) error {
+	var numbers []string
+	for i := range events {
+		numbers = append(numbers, events[i].SampleClaimIDs...)
+	}
+	ids, err := c.tenant.LinesOf(ctx, numbers)
+	c.shown = appendIDs(c.shown, ids)
+	return err
 }
 
 // showing notes the claims that an answer shows.

@@ -117,11 +117,11 @@ func (rt *route) errors() []int {
 	if rt.writes() {
 		codes = append(codes, http.StatusBadRequest, http.StatusRequestTimeout, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 	}
-	if rt.has(login) && !slices.Contains(codes, http.StatusUnauthorized) {
-		codes = append(codes, http.StatusUnauthorized)
+	if rt.has(login) {
+		codes = append(codes, http.StatusUnauthorized, http.StatusForbidden)
 	}
 	slices.Sort(codes)
-	return codes
+	return slices.Compact(codes)
 }
 
 func (rt *route) security() []map[string][]string {

@@ -66,6 +66,9 @@ func (s *Server) createUser(ctx context.Context, in *createUserInput) (*createdU
 	if err := c.mayGive(in.Body.Role, in.Body.Superuser); err != nil {
 		return nil, err
 	}
+	if err := c.maySetPasswords(); err != nil {
+		return nil, err
+	}
 	hash, err := s.newPassword(ctx, in.Body.Username, in.Body.Password, "body.password")
 	if err != nil {
 		return nil, err
@@ -84,6 +87,15 @@ func (c *call) mayGive(r upstream.Role, superuser bool) error {
 	}
 	if r.Allows(upstream.Admin) && !c.who.role.Allows(upstream.Owner) {
 		return upstream.Errorf(upstream.Forbidden, "only owners manage admins and owners")
+	}
+	return nil
+}
+
+// maySetPasswords refuses keys with scopes: somebody could sign in with the password,
+// and reach further than the key.
+func (c *call) maySetPasswords() error {
+	if len(c.who.scopes) > 0 {
+		return upstream.Errorf(upstream.Forbidden, "a key with scopes sets no passwords")
 	}
 	return nil
 }
@@ -108,16 +120,21 @@ func (s *Server) changeUser(ctx context.Context, in *changeUserInput) (*userOutp
 			return nil, err
 		}
 	}
+	change := store.UserChange{Role: in.Body.Role, Disabled: in.Body.Disabled}
 	if in.Body.Password != nil {
+		if err := c.maySetPasswords(); err != nil {
+			return nil, err
+		}
 		hash, err := s.newPassword(ctx, u.Username, *in.Body.Password, "body.password")
 		if err != nil {
 			return nil, err
 		}
-		if err := s.Store.SetPassword(ctx, u.ID, hash, 0, c.started); err != nil {
-			return nil, err
-		}
+		change.PasswordHash = &hash
 	}
-	u, err = s.Store.ChangeUser(ctx, u.ID, store.UserChange{Role: in.Body.Role, Disabled: in.Body.Disabled}, c.started)
+	if change == (store.UserChange{}) {
+		return nil, invalids{{"body", "must change something: role, disabled or password"}}
+	}
+	u, err = s.Store.ChangeUser(ctx, u.ID, change, c.started)
 	return &userOutput{u}, err
 }
 
