@@ -250,16 +250,11 @@ func (f *serverFlags) openRedis(ctx context.Context, a *app, o *api.Options) (*l
 func (f *serverFlags) jobOptions(a *app, o *api.Options) jobs.Options {
 	metrics := o.Metrics
 	return jobs.Options{
-		Log: o.Log, Work: f.Workers > 0, Workers: f.Workers, Now: a.now, Remap: applyMappings,
+		Log: o.Log, Work: f.Workers > 0, Workers: f.Workers, Now: a.now,
 		Observe: func(kind string, took, waited time.Duration, err error) {
 			metrics.JobEnded(kind, waited, took, err != nil)
 		},
 	}
-}
-
-func applyMappings(ctx context.Context, t *store.Tenant) error {
-	_, err := t.ApplyMappings(ctx)
-	return err
 }
 
 // watch connects the metrics to what they are read from.

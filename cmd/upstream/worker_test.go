@@ -31,7 +31,9 @@ func TestAWorkerLoadsWhatIsQueuedAndStopsWhenItIsTold(t *testing.T) {
 		running, stop := context.WithCancel(ctx)
 		defer stop()
 		ended := make(chan result)
-		go func() { ended <- w.runWith(running, []string{"UPSTREAM_DATABASE=" + w.database}, "worker", "--workers", "1") }()
+		go func() {
+			ended <- w.runWith(running, []string{"UPSTREAM_DATABASE=" + w.database}, "worker", "--workers", "1")
+		}()
 		for deadline := time.Now().Add(time.Minute); u.Status != upstream.UploadSuccess && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 			if u, err = tenant.UploadByID(ctx, u.ID); err != nil {
 				t.Fatal(err)

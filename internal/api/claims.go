@@ -86,7 +86,7 @@ type claimsInput struct {
 	ServiceFrom   day      `query:"service_start" doc:"The first day of service."`
 	ServiceTo     day      `query:"service_end" doc:"The last day of service."`
 	Search        string   `query:"search" minLength:"3" maxLength:"80" doc:"How a claim number begins."`
-	Ordering      string   `query:"ordering" default:"-decided_date" enum:"-decided_date,decided_date,-submitted_date,submitted_date,-id,id"`
+	Ordering      string   `query:"ordering" enum:"-decided_date,decided_date,-submitted_date,submitted_date,-id,id,claim_id,-claim_id" doc:"The order; -decided_date if not given. What a search finds is ordered by claim_id."`
 }
 
 // outcomes are the words of outcomes.

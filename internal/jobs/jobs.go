@@ -29,9 +29,6 @@ type Options struct {
 	// DailyHour is the hour, in UTC, from which the detections of a day are due; 2
 	// when nil.
 	DailyHour *int
-	// Remap applies a customer's mappings to the claims that are loaded; EnqueueRemap
-	// does nothing without it.
-	Remap func(context.Context, *store.Tenant) error
 	// Observe is told of each attempt of a job: how long it took, and how long it
 	// had waited since it was due.
 	Observe func(kind string, took, waited time.Duration, err error)
@@ -80,7 +77,7 @@ func Open(ctx context.Context, databaseURL string, s *store.Store, o Options) (*
 	}
 	j := &Jobs{store: s, o: o}
 	var err error
-	j.river, err = openQueue(ctx, databaseURL, j.config())
+	j.river, err = openQueue(ctx, databaseURL, s, j.config())
 	return j, err
 }
 

@@ -449,17 +449,69 @@ func TestADayIsDoneOnce(t *testing.T) {
 }
 
 func TestMappingsAreAppliedByAJob(t *testing.T) {
+	content := file(t, 500, 1)
 	onBoth(t, func(w *world) {
 		ctx := context.Background()
-		applied := make(chan struct{}, 9)
-		j := w.jobs(Options{Work: true, Remap: func(context.Context, *store.Tenant) error {
-			applied <- struct{}{}
-			return nil
-		}})
+		w.loadDirectly(content)
+		payers := func() map[string]bool {
+			found := map[string]bool{}
+			d, err := w.tenant.Decisions(ctx, upstream.DayOf(now), store.FromRollups)
+			if err != nil {
+				w.Fatal(err)
+			}
+			for _, n := range d.Nodes {
+				found[n.Payer] = true
+			}
+			return found
+		}
+		var one string
+		for payer := range payers() {
+			one = payer
+		}
+		j := w.jobs(Options{Work: true})
+		if _, err := w.tenant.CreatePayerMapping(ctx, upstream.PayerMapping{Raw: one, Payer: "Brook Valley Plan"}); err != nil {
+			w.Fatal(err)
+		}
 		if err := j.EnqueueRemap(ctx, 1); err != nil {
 			w.Fatal(err)
 		}
-		<-applied
+		w.until("the claims are renamed", func() bool { return payers()["Brook Valley Plan"] && !payers()[one] })
+		w.claims()
+	})
+}
+
+func TestWhatACustomerHasSwitchedOffIsNotDone(t *testing.T) {
+	content := file(t, 2_000, 1)
+	onBoth(t, func(w *world) {
+		ctx := context.Background()
+		var seen observed
+		off := upstream.DefaultSettings()
+		off.DetectionAfterUpload, off.NightlyDetection, off.WeeklyReportDay = false, false, "sunday"
+		if err := w.tenant.SaveSettings(ctx, off, now); err != nil {
+			w.Fatal(err)
+		}
+		u := w.receive(content)
+		j := w.jobs(Options{Work: true, Observe: seen.observe})
+		w.loaded(u.ID)
+		c, err := w.tenant.Customer(ctx)
+		if err != nil {
+			w.Fatal(err)
+		}
+		day := upstream.DayOf(now)
+		for _, d := range []upstream.Day{day, day + 3, day + 5} { // Wednesday, Saturday, Monday
+			if err := j.dailyOf(ctx, c, d); err != nil {
+				w.Error(err)
+			}
+		}
+		if r, err := w.tenant.ReportRun(ctx, 1); upstream.ErrorCode(err) != upstream.NotFound {
+			w.Errorf("a run was made: %+v, %v", r, err)
+		}
+		if err := j.dailyOf(ctx, c, day+4); err != nil { // Sunday
+			w.Error(err)
+		}
+		if r := w.ended(1); r.RunType != "weekly" {
+			w.Errorf("on the day of the weekly report: %+v", r)
+		}
 	})
 }
 
@@ -522,5 +574,39 @@ func TestAQueueThatCannotBeOpenedSaysSo(t *testing.T) {
 		if upstream.ErrorCode(err) != code || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: %v", url, err)
 		}
+	}
+}
+
+func TestServersThatStartAtOnceShareAQueue(t *testing.T) {
+	onBoth(t, func(w *world) {
+		var all sync.WaitGroup
+		for range 4 {
+			all.Go(func() {
+				j, err := Open(context.Background(), w.url, w.store, Options{Now: clock})
+				if err == nil {
+					err = errors.Join(j.Healthy(context.Background()), j.EnqueueRemap(context.Background(), 1), j.Stop(context.Background()))
+				}
+				if err != nil {
+					w.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if s, err := w.jobs(Options{}).Stats(context.Background()); err != nil || s.Queued != 1 {
+			w.Errorf("%+v, %v", s, err)
+		}
+	})
+}
+
+func TestTheQueueIsBesideTheDatabaseWhateverItsName(t *testing.T) {
+	path := t.TempDir() + "/100% ä?#&.db"
+	w := newWorld(t, "sqlite:"+path)
+	j := w.jobs(Options{})
+	if _, err := os.Stat(path + "-jobs"); err != nil {
+		t.Error(err)
+	}
+	w.stop(j)
+	if err := j.Healthy(context.Background()); upstream.ErrorCode(err) != upstream.Unavailable {
+		t.Errorf("healthy when it is closed: %v", err)
 	}
 }

@@ -147,8 +147,8 @@ const batchRows = 1000
 
 // afterLoad asks for a detection on what an upload has changed.
 func (j *Jobs) afterLoad(ctx context.Context, customer int64, t *store.Tenant, u upstream.Upload) error {
-	s, err := settingsOf(ctx, t)
-	if err != nil || !s.afterUpload || u.Inserted+u.Updated == 0 {
+	s, err := t.Settings(ctx)
+	if err != nil || !s.DetectionAfterUpload || u.Inserted+u.Updated == 0 {
 		return err
 	}
 	return j.request(ctx, customer, t, store.RunRequest{Type: "custom", Detector: detection.Upstream, Key: "upload " + u.SHA256})
@@ -178,11 +178,11 @@ func (j *Jobs) detect(ctx context.Context, job *rivertype.JobRow, a detectArgs) 
 		if err != nil {
 			return err
 		}
-		s, err := settingsOf(ctx, t)
+		s, err := t.Settings(ctx)
 		if err != nil {
 			return err
 		}
-		d := detection.Detection{Detector: run.Detector, AsOf: run.AsOf, Today: upstream.DayOf(j.o.Now()), From: store.FromRollups, Budget: s.budget}
+		d := detection.Detection{Detector: run.Detector, AsOf: run.AsOf, Today: upstream.DayOf(j.o.Now()), From: store.FromRollups, Budget: s.AlertBudget}
 		_, err = detection.Save(ctx, t, j.o.Now, func() (detection.Finding, error) {
 			f, err := d.Evaluate(ctx, t)
 			f.Run.ID, f.Run.RunType = run.ID, run.RunType
@@ -194,10 +194,10 @@ func (j *Jobs) detect(ctx context.Context, job *rivertype.JobRow, a detectArgs) 
 
 func (j *Jobs) remap(ctx context.Context, _ *rivertype.JobRow, a remapArgs) error {
 	t, err := j.store.Tenant(ctx, a.Customer)
-	if err != nil || j.o.Remap == nil {
-		return err
+	if err == nil {
+		_, err = t.ApplyMappings(ctx)
 	}
-	return j.o.Remap(ctx, t)
+	return err
 }
 
 func (j *Jobs) fold(ctx context.Context, _ *rivertype.JobRow, a foldArgs) error {

@@ -18,6 +18,7 @@ import (
 	"github.com/riverqueue/river/rivertype"
 	_ "modernc.org/sqlite" // the driver for database/sql
 	"upstream"
+	"upstream/internal/store"
 )
 
 // client is River's client of either database.
@@ -36,17 +37,17 @@ type queue struct {
 	close  func() error
 }
 
-func openQueue(ctx context.Context, databaseURL string, config *river.Config) (*queue, error) {
+func openQueue(ctx context.Context, databaseURL string, s *store.Store, config *river.Config) (*queue, error) {
 	if path, ok := strings.CutPrefix(databaseURL, "sqlite:"); ok {
-		return openSQLite(ctx, strings.TrimPrefix(path, "//")+"-jobs", config)
+		return openSQLite(ctx, strings.TrimPrefix(path, "//")+"-jobs", s, config)
 	}
-	return openPostgres(ctx, databaseURL, config)
+	return openPostgres(ctx, databaseURL, s, config)
 }
 
 // openSQLite keeps the queue in a file of its own: River writes often, if little, and
 // would wait for the batches of loads, and they for it. Its rows may be lost, so that
 // its commits need not wait for the disk. One connection, as River's driver wants it.
-func openSQLite(ctx context.Context, path string, config *river.Config) (*queue, error) {
+func openSQLite(ctx context.Context, path string, s *store.Store, config *river.Config) (*queue, error) {
 	file := (&url.URL{Path: path}).EscapedPath()
 	db, err := sql.Open("sqlite", "file:"+file+"?_txlock=immediate&_pragma=busy_timeout(30000)&_pragma=journal_mode(wal)&_pragma=synchronous(normal)")
 	if err != nil {
@@ -54,7 +55,7 @@ func openSQLite(ctx context.Context, path string, config *river.Config) (*queue,
 	}
 	db.SetMaxOpenConns(1)
 	driver := riversqlite.New(db)
-	err = migrateSQLite(ctx, db, driver, config.Logger)
+	err = migrate(ctx, s, driver, config.Logger)
 	var c *river.Client[*sql.Tx]
 	if err == nil {
 		c, err = river.NewClient(driver, config)
@@ -66,32 +67,11 @@ func openSQLite(ctx context.Context, path string, config *river.Config) (*queue,
 	return &queue{client: c, counts: driver.GetExecutor(), close: db.Close}, nil
 }
 
-// migrateSQLite brings River's tables up to date in one transaction, which holds the
-// lock of the file from its beginning.
-func migrateSQLite(ctx context.Context, db *sql.DB, driver riverdriver.Driver[*sql.Tx], log *slog.Logger) error {
-	m, err := rivermigrate.New(driver, &rivermigrate.Config{Logger: log})
-	if err != nil {
-		return err
-	}
-	tx, err := db.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer tx.Rollback() //nolint:errcheck // after a commit it has nothing to do
-	if _, err := m.MigrateTx(ctx, tx, rivermigrate.DirectionUp, nil); err != nil {
-		return err
-	}
-	return tx.Commit()
-}
-
 // The store's pool is for answers. River listens on one connection and needs few
 // others: for fetching, inserting, and what its leader does.
 const postgresConns = 4
 
-// migrationLock is the advisory lock of River's migrations, beside that of the store's.
-const migrationLock = -2
-
-func openPostgres(ctx context.Context, databaseURL string, config *river.Config) (*queue, error) {
+func openPostgres(ctx context.Context, databaseURL string, s *store.Store, config *river.Config) (*queue, error) {
 	settings, err := pgxpool.ParseConfig(databaseURL)
 	if err != nil { // it quotes the URL, which may hold a password
 		return nil, upstream.Errorf(upstream.Invalid, "the database URL can't be read; write it as postgres://user:password@host:5432/name")
@@ -102,7 +82,7 @@ func openPostgres(ctx context.Context, databaseURL string, config *river.Config)
 		return nil, queueError(ctx, err)
 	}
 	driver := riverpgxv5.New(pool)
-	err = migratePostgres(ctx, pool, driver, config.Logger)
+	err = migrate(ctx, s, driver, config.Logger)
 	var c *river.Client[pgx.Tx]
 	if err == nil {
 		c, err = river.NewClient(driver, config)
@@ -114,17 +94,14 @@ func openPostgres(ctx context.Context, databaseURL string, config *river.Config)
 	return &queue{client: c, counts: driver.GetExecutor(), close: func() error { pool.Close(); return nil }}, nil
 }
 
-// migratePostgres brings River's tables up to date, each migration in a transaction of
-// its own as some need it, while another connection holds the lock.
-func migratePostgres(ctx context.Context, pool *pgxpool.Pool, driver riverdriver.Driver[pgx.Tx], log *slog.Logger) error {
+// migrate brings River's tables up to date, each migration in a transaction of its
+// own, while no other process does.
+func migrate[T any](ctx context.Context, s *store.Store, driver riverdriver.Driver[T], log *slog.Logger) error {
 	m, err := rivermigrate.New(driver, &rivermigrate.Config{Logger: log})
 	if err != nil {
 		return err
 	}
-	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", int64(migrationLock)); err != nil {
-			return err
-		}
+	return s.Exclusively(ctx, func() error {
 		_, err := m.Migrate(ctx, rivermigrate.DirectionUp, nil)
 		return err
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/riverqueue/river/rivertype"
@@ -135,14 +136,14 @@ func (j *Jobs) dailyOf(ctx context.Context, c upstream.Customer, day upstream.Da
 	if err != nil || c.Claims == 0 {
 		return err
 	}
-	s, err := settingsOf(ctx, t)
+	s, err := t.Settings(ctx)
 	if err != nil {
 		return err
 	}
-	if s.weekly && day.Weekday() == s.weekday {
+	if s.WeeklyReport && strings.EqualFold(day.Weekday().String(), s.WeeklyReportDay) {
 		return j.request(ctx, c.ID, t, store.RunRequest{Type: "weekly", Detector: detection.Upstream, Key: "week " + day.String()})
 	}
-	if !s.nightly {
+	if !s.NightlyDetection {
 		return nil
 	}
 	last, err := t.LastRun(ctx, detection.Upstream)

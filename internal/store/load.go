@@ -36,7 +36,8 @@ type LoadOptions struct {
 	// their fate committed.
 	Progress func(rows int64)
 	Now      time.Time
-	// Job leaves an upload that ends with an error as it is: the job that loads it
+	// Job is for a load by a job, beside requests that write: no batch is larger than
+	// BatchRows, and an upload that ends with an error is left as it is, as the job
 	// decides whether there is another attempt.
 	Job bool
 }
@@ -201,7 +202,9 @@ func (l *loader) read(ctx context.Context, done int64, batches chan<- batch, fre
 			}
 			spare.Upload, spare.Row = l.upload.ID, row
 			if n := len(b.claims); sorted && n > 0 && compareKeys(b.claims[n-1], spare) > 0 {
-				sorted, limit = false, randomBatches*l.o.BatchRows
+				if sorted = false; !l.o.Job {
+					limit = randomBatches * l.o.BatchRows
+				}
 			}
 			b.claims = append(b.claims, spare)
 		}

@@ -75,6 +75,12 @@ func (s *Store) migrateTo(ctx context.Context, all []migration) error {
 	})
 }
 
+// Exclusively runs f while no other process migrates the database or is in its own f.
+// Nobody writes to an embedded database meanwhile, f included.
+func (s *Store) Exclusively(ctx context.Context, f func() error) error {
+	return s.db.migrate(ctx, func(tx) error { return f() })
+}
+
 func checkMigration(all []migration, version int64, name, checksum string) error {
 	if version < 1 || version > int64(len(all)) {
 		return upstream.Errorf(upstream.Conflict, "the database was made by a newer upstream (migration %s); run that version or a later one", name)

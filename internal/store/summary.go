@@ -14,9 +14,6 @@ func (t *Tenant) PayerSummary(ctx context.Context, first, last upstream.Day) ([]
 	if first > last {
 		return nil, errDaysReversed
 	}
-	if err := t.foldIfMany(ctx); err != nil {
-		return nil, err
-	}
 	b := &summaryBuilder{first: int32(first), last: int32(last), payers: map[int32]*payerSums{}}
 	out := []upstream.PayerSummary{}
 	err := t.s.read(ctx, func(x tx) error {

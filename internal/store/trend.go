@@ -18,9 +18,6 @@ func (t *Tenant) DenialRateTrend(ctx context.Context, payer string, unit upstrea
 	if err != nil {
 		return nil, err
 	}
-	if err := t.foldIfMany(ctx); err != nil {
-		return nil, err
-	}
 	err = t.s.read(ctx, func(x tx) error {
 		if payer != "" {
 			l, err := t.terms(x)

@@ -44,9 +44,6 @@ func (t *Tenant) UnmatchedPayers(ctx context.Context) ([]upstream.UnmatchedPayer
 // upstream.OtherGroup and not mapped, those with most claims first. A code that no
 // decided claim has is told with none.
 func (t *Tenant) UnmatchedCodes(ctx context.Context) ([]upstream.UnmatchedCode, error) {
-	if err := t.foldIfMany(ctx); err != nil {
-		return nil, err
-	}
 	out := []upstream.UnmatchedCode{}
 	err := t.s.scan(ctx, func(x tx) error {
 		mapped, err := readGroups(x, "cpt_mapping", t.id)
