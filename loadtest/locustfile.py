@@ -3,10 +3,10 @@
     upstream demo
     locust -f loadtest/locustfile.py --host=http://localhost:8000
 
-signs in with the accounts of the demo; UPSTREAM_LOADTEST_USERNAME, _PASSWORD,
-_ADMIN_USERNAME and _ADMIN_PASSWORD name others. Rate limits are per token, and
-each user here has a token of its own; a server that this load is to measure
-still wants `upstream serve --rate-limit off`, because all sign in from one address.
+They sign in with the accounts of the demo; UPSTREAM_LOADTEST_USERNAME, _PASSWORD,
+_ADMIN_USERNAME and _ADMIN_PASSWORD name others. The demo has no rate limits; other
+servers need `upstream serve --rate-limit off`, since all users sign in at once,
+from one address and with one account.
 """
 
 import os

@@ -2,7 +2,7 @@ package api
 
 import (
 	"net/http"
-	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -68,27 +68,29 @@ var (
 
 // headers are those of answers.
 var headers = map[string]*huma.Header{
-	"X-Request-Id":     text("The request, as the log names it. One that the client sends is kept."),
-	"RateLimit":        text("What is left, as \"read\";r=99;t=2: the class, requests, seconds until all are back (draft-ietf-httpapi-ratelimit-headers). Missing where there is no limit."),
-	"RateLimit-Policy": text("The limit, as \"read\";q=100;w=2: the class, requests at once, seconds in which they come back."),
+	"X-Request-Id":     header("The request, as the log names it. One that the client sends is kept."),
+	"RateLimit":        header("What is left, as \"read\";r=99;t=2: the class, requests, seconds until all are back (draft-ietf-httpapi-ratelimit-headers). Missing where there is no limit."),
+	"RateLimit-Policy": header("The limit, as \"read\";q=100;w=2: the class, requests at once, seconds in which they come back."),
 	"Retry-After":      {Description: "Seconds to wait.", Schema: &huma.Schema{Type: huma.TypeInteger}},
-	"WWW-Authenticate": text("How to sign in."),
-	"ETag":             text("The state of the data that the answer was made of, for If-None-Match."),
-	"Cache-Control":    text("private, no-cache: to be kept by who asked alone, and asked about each time."),
-	"Link":             text("The next page, as RFC 8288 writes it."),
-	"Location":         text("Where it is."),
-	"Set-Cookie":       text("The session; empty when it has ended."),
+	"WWW-Authenticate": header("How to sign in."),
+	"ETag":             header("The state of the data that the answer was made of, for If-None-Match."),
+	"Cache-Control":    header("private, no-cache: to be kept by who asked alone, and asked about each time."),
+	"Link":             header("The next page, as RFC 8288 writes it."),
+	"Location":         header("Where it is."),
+	"Set-Cookie":       header("The session; empty when it has ended."),
 }
 
-func text(description string) *huma.Header {
+func header(description string) *huma.Header {
 	return &huma.Header{Description: description, Schema: &huma.Schema{Type: huma.TypeString}}
 }
 
 // The parameters that requests may have as headers.
 var (
-	ifNoneMatch    = &huma.Param{Name: "If-None-Match", In: "header", Description: "The ETag of an answer that is at hand: 304 says that it still holds.", Schema: &huma.Schema{Type: huma.TypeString}}
-	idempotencyKey = &huma.Param{Name: "Idempotency-Key", In: "header", Description: "Makes it safe to send the request again: within 24 hours it is done once.",
-		Schema: &huma.Schema{Type: huma.TypeString, Pattern: idempotencyForm.String()}, Example: "7c1f0f4e-0c4e-4d0c-9a53-5a1b6f9b1d0e"}
+	ifNoneMatch       = &huma.Param{Name: "If-None-Match", In: "header", Description: "The ETag of an answer that is at hand: 304 says that it still holds.", Schema: &huma.Schema{Type: huma.TypeString}}
+	idempotencyHeader = &huma.Param{
+		Name: "Idempotency-Key", In: "header", Description: "Makes it safe to send the request again: within 24 hours it is done once.",
+		Schema: &huma.Schema{Type: huma.TypeString, Pattern: idempotencyKey.String()}, Example: "7c1f0f4e-0c4e-4d0c-9a53-5a1b6f9b1d0e",
+	}
 )
 
 // created and accepted are the answers of routes that make something, now or later.
@@ -136,7 +138,10 @@ func describeParameter(rt *route, p *huma.Param) {
 
 // describeResponse adds headers; all routes share what they say of a problem.
 func (s *Server) describeResponse(rt *route, status string, r *huma.Response) *huma.Response {
-	code := statusOf(status)
+	code, err := strconv.Atoi(status)
+	if err != nil {
+		panic("api: no status " + status)
+	}
 	names := []string{"X-Request-Id", "RateLimit", "RateLimit-Policy"}
 	if code < http.StatusBadRequest {
 		for name := range r.Headers {
@@ -181,26 +186,21 @@ func (rt *route) describeOthers() {
 	case rt.has(momentary):
 		op.Responses["503"] = &huma.Response{Description: "A part that answers depend on does not work.", Headers: headersOf([]string{"X-Request-Id"}), Content: op.Responses["200"].Content}
 	case rt.has(streamed):
+		documentUpload(op) // not before: huma would read the body that it knows of
 		op.Responses["200"] = &huma.Response{Description: "The same bytes were loaded before; this is their upload.", Headers: op.Responses["202"].Headers, Content: op.Responses["202"].Content}
 	case rt.method == http.MethodPost && !rt.has(secret):
-		op.Parameters = append(op.Parameters, idempotencyKey)
+		op.Parameters = append(op.Parameters, idempotencyHeader)
 	}
 }
 
-// describeFields adds what words.go says of fields whose types say nothing.
+// describeFields adds the words for fields whose types say nothing.
 func describeFields(name string, schema *huma.Schema) {
 	for field, of := range schema.Properties {
 		if of.Description != "" || of.Ref != "" {
 			continue
 		}
-		if of.Description = words[name+"."+field]; of.Description == "" {
-			of.Description = words[field]
+		if of.Description = fieldWords[name+"."+field]; of.Description == "" {
+			of.Description = fieldWords[field]
 		}
-		if of.Description == "" && strings.HasSuffix(field, "_cents") {
-			of.Description = "Integer cents."
-		}
-	}
-	if i := slices.Index(schema.Required, "results"); i >= 0 && schema.Properties["results"].Description == "" {
-		schema.Properties["results"].Description = "The rows of the page."
 	}
 }

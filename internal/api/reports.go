@@ -11,8 +11,8 @@ import (
 type runsInput struct {
 	OfCustomer
 	Paging
-	Status  upstream.RunStatus `query:"status" enum:"running,success,failed"`
-	RunType string             `query:"run_type" enum:"weekly,monthly,custom"`
+	Status  upstream.RunStatus `query:"status" enum:"running,success,failed" doc:"How far runs are."`
+	RunType string             `query:"run_type" enum:"weekly,monthly,custom" doc:"By schedule or on demand."`
 }
 
 func (s *Server) listRuns(ctx context.Context, in *runsInput) (*listOutput[upstream.ReportRun], error) {
@@ -35,7 +35,7 @@ func (s *Server) getRun(ctx context.Context, in *OfCustomerAndID) (*runOutput, e
 type triggerRunInput struct {
 	OfCustomer
 	Body struct {
-		RunType string `json:"run_type,omitempty" enum:"weekly,monthly,custom" default:"custom"`
+		RunType string `json:"run_type,omitempty" enum:"weekly,monthly,custom" default:"custom" doc:"What the run is called; they all do the same."`
 		AsOf    *day   `json:"as_of,omitempty" doc:"Uses only what was known on that day; the last day with a decision if not given."`
 	} `required:"false"`
 }

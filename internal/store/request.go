@@ -36,7 +36,10 @@ func (t *Tenant) RequestRun(ctx context.Context, r RunRequest, now time.Time) (r
 			}
 		}
 		created = true
-		run = upstream.ReportRun{RunType: r.Type, Status: upstream.RunRunning, Detector: r.Detector, AsOf: r.AsOf, StartedAt: now.UTC().Truncate(time.Microsecond)}
+		run = upstream.ReportRun{
+			RunType: r.Type, Status: upstream.RunRunning, Detector: r.Detector, AsOf: r.AsOf, StartedAt: now.UTC().Truncate(time.Microsecond),
+			Summary: upstream.RunSummary{Parameters: map[string]any{}},
+		}
 		if err := t.insertRun(x, &run, 0, 0); err != nil {
 			return err
 		}
