@@ -186,7 +186,6 @@ func (rt *route) describeOthers() {
 	case rt.has(momentary):
 		op.Responses["503"] = &huma.Response{Description: "A part that answers depend on does not work.", Headers: headersOf([]string{"X-Request-Id"}), Content: op.Responses["200"].Content}
 	case rt.has(streamed):
-		documentUpload(op) // not before: huma would read the body that it knows of
 		op.Responses["200"] = &huma.Response{Description: "The same bytes were loaded before; this is their upload.", Headers: op.Responses["202"].Headers, Content: op.Responses["202"].Content}
 	case rt.method == http.MethodPost && !rt.has(secret):
 		op.Parameters = append(op.Parameters, idempotencyHeader)

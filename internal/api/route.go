@@ -86,6 +86,8 @@ func add[I, O any](s *Server, method, path string, may who, o options, summary s
 	}
 	s.routes = append(s.routes, rt)
 	adapter := &humaAdapter{rt}
+	stream := op.RequestBody // huma would read what it knows of
+	op.RequestBody = nil
 	huma.Register(routeAPI{s.huma, adapter}, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handler(ctx, in)
 		if err != nil {
@@ -93,6 +95,9 @@ func add[I, O any](s *Server, method, path string, may who, o options, summary s
 		}
 		return out, nil
 	})
+	if stream != nil {
+		rt.op.RequestBody = stream
+	}
 	for _, p := range rt.op.Parameters {
 		if p.In == "query" {
 			rt.queries[p.Name] = true

@@ -41,7 +41,7 @@ func (s *Server) register() {
 	add(s, "POST", "report-runs/trigger/", analyst, 0, "The same as reports/trigger/", s.triggerRun, accepted)
 
 	add(s, "GET", "uploads/", viewer, kept, "Uploads, newest first", s.listUploads)
-	add(s, "POST", "uploads/", analyst, streamed, "Send a file of claims", s.createUpload, accepted)
+	add(s, "POST", "uploads/", analyst, streamed, "Send a file of claims", s.createUpload, accepted, documentUpload)
 	add(s, "GET", "uploads/{id}/", viewer, kept, "An upload and how far it is", s.getUpload)
 	add(s, "GET", "uploads/{id}/rejects/", viewer, kept, "The rows of an upload that could not be used", s.listRejects)
 
