@@ -60,7 +60,7 @@ func (t *Tenant) claimsByPayer(ctx context.Context) (claims map[int64]int64, err
 	}
 	claims = map[int64]int64{}
 	err = t.s.scan(ctx, func(x tx) error {
-		return t.cells(x, dayKind, periods(math.MinInt64, math.MaxInt64), FromRollups, func(c *cell) {
+		return t.addUp(x, dayKind, periods(math.MinInt64, math.MaxInt64), func(c *cell) {
 			claims[int64(c.key[dayPayer])] += c.sum[dayCount]
 		})
 	})

@@ -21,7 +21,7 @@ func (t *Tenant) PayerSummary(ctx context.Context, first, last upstream.Day) ([]
 		if err != nil {
 			return err
 		}
-		if err := t.cells(x, dayKind, periods(int64(first), int64(last)), FromRollups, b.add); err != nil {
+		if err := t.addUp(x, dayKind, periods(int64(first), int64(last)), b.add); err != nil {
 			return err
 		}
 		for term, p := range b.payers {

@@ -84,7 +84,7 @@ func (t *Tenant) countCodes(x tx, claims map[int32]int64) error {
 		kind *kind
 		code int
 	}{{amountKind, amountCode}, {denialKind, denialCode}} {
-		err := t.cells(x, of.kind, everything, FromRollups, func(c *cell) {
+		err := t.addUp(x, of.kind, everything, func(c *cell) {
 			if n, wanted := claims[c.key[of.code]]; wanted {
 				claims[c.key[of.code]] = n + c.sum[0]
 			}
