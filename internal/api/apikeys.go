@@ -23,9 +23,9 @@ func (s *Server) listAPIKeys(ctx context.Context, in *apiKeysInput) (*listOutput
 type createAPIKeyInput struct {
 	OfCustomer
 	Body struct {
-		Name      string        `json:"name" minLength:"1" maxLength:"100" example:"nightly upload" doc:"What the key is for."`
-		Role      upstream.Role `json:"role" enum:"viewer,analyst,admin" example:"analyst" doc:"At most one's own."`
-		Scopes    []string      `json:"scopes,omitempty" maxItems:"20" example:"[\"uploads\"]" doc:"The resources the key is for, as claims or uploads; all if not given."`
+		Name      string        `json:"name" minLength:"1" maxLength:"100" doc:"What the key is for."`
+		Role      upstream.Role `json:"role" enum:"viewer,analyst,admin" doc:"At most one's own."`
+		Scopes    []string      `json:"scopes,omitempty" maxItems:"20" doc:"The resources the key is for, as claims or uploads; all if not given."`
 		ExpiresAt *time.Time    `json:"expires_at,omitempty"`
 	}
 }
