@@ -346,6 +346,7 @@ func (s *Server) listSessions(ctx context.Context, _ *noInput) (*sessionsOutput,
 	return out, nil
 }
 
+// IDInput is the parameter of a route about one thing.
 type IDInput struct {
 	ID int64 `path:"id" minimum:"1"`
 }

@@ -22,6 +22,7 @@ func (s *Server) listUsers(ctx context.Context, in *usersInput) (*listOutput[ups
 
 type userOutput struct{ Body upstream.User }
 
+// OfCustomerAndID are the parameters of a route about one thing of a customer.
 type OfCustomerAndID struct {
 	OfCustomer
 	ID int64 `path:"id" minimum:"1"`
