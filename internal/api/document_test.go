@@ -238,6 +238,7 @@ func TestWhatIsMadeHasAPlace(t *testing.T) {
 		{owner, "cpt-mappings/", `{"code":"97110","cpt_group":"PT"}`, http.StatusCreated},
 		{owner, "reports/trigger/", `{"run_type":"custom"}`, http.StatusAccepted},
 		{owner, "report-runs/trigger/", `{}`, http.StatusAccepted},
+		{owner, "reports/trigger/", ``, http.StatusAccepted},
 	} {
 		got := w.ask(http.MethodPost, test.token, test.path, strings.NewReader(test.body), "Content-Type", "application/json")
 		got.want(test.status)
