@@ -22,7 +22,7 @@ test: test-fast test-all ## everything; the fast ones first
 
 test-fast:
 	go vet ./...
-	go test -short . ./cmd/... ./internal/bench ./internal/ingest ./internal/synth ./internal/drift
+	go test -short . ./cmd/... ./internal/auth ./internal/bench ./internal/drift ./internal/ingest ./internal/limit ./internal/synth ./internal/telemetry
 
 test-all:
 	$(GO_TEST) -timeout 20m ./...
