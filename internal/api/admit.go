@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"math"
 	"net"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/danielgtaylor/huma/v2"
 	"upstream"
 	"upstream/internal/limit"
 )
@@ -46,7 +48,7 @@ func (c *call) admit(w http.ResponseWriter, r *http.Request) error {
 		return upstream.Errorf(upstream.Forbidden, "%s", rt.refusal())
 	}
 	if c.customer == 0 && !rt.has(global) {
-		return upstream.Errorf(upstream.Invalid, "query.customer: say which customer, with ?customer=ID; `customers/` lists them")
+		return invalids{{"query.customer", "say which customer, with ?customer=ID; `customers/` lists them"}}
 	}
 	return nil
 }
@@ -112,7 +114,8 @@ func (c *call) wanted(r *http.Request) (int64, error) {
 	if c.who == nil {
 		return 0, nil
 	}
-	if !strings.Contains(r.URL.RawQuery, "customer=") || c.route.has(global) {
+	// A name may be escaped.
+	if c.route.has(global) || !strings.Contains(r.URL.RawQuery, "customer") && !strings.Contains(r.URL.RawQuery, "%") {
 		return c.who.customer, nil
 	}
 	query, err := url.ParseQuery(r.URL.RawQuery)
@@ -189,10 +192,13 @@ const maxQuery, maxValue = 4096, 1024
 // checkQuery finds what huma lets pass: unknown, repeated, empty and unreadable
 // parameters.
 func (rt *route) checkQuery(r *http.Request) error {
-	if r.URL.RawQuery == "" {
-		return nil
-	}
 	var wrong invalids
+	if id := r.PathValue("id"); id != "" && !json.Valid([]byte(id)) {
+		wrong.add("path.id", "must be a number, in digits")
+	}
+	if r.URL.RawQuery == "" {
+		return wrong.err()
+	}
 	if len(r.URL.RawQuery) > maxQuery {
 		wrong.add("query", "must be at most "+strconv.Itoa(maxQuery)+" characters")
 		return wrong
@@ -204,8 +210,9 @@ func (rt *route) checkQuery(r *http.Request) error {
 	}
 	for name, values := range query {
 		location := "query." + printable(name)
+		known := rt.queries[name]
 		switch {
-		case !rt.queries[name]:
+		case known == nil:
 			wrong.add(location, "there is no such parameter here")
 		case len(values) > 1:
 			wrong.add(location, "must be given once; separate several values by commas where they are allowed")
@@ -215,9 +222,17 @@ func (rt *route) checkQuery(r *http.Request) error {
 			wrong.add(location, "must be at most "+strconv.Itoa(maxValue)+" characters")
 		case !utf8.ValidString(values[0]) || strings.ContainsFunc(values[0], isControl):
 			wrong.add(location, "must be plain text")
+		case !isNumber(known.Schema, values[0]):
+			wrong.add(location, "must be a number, in digits")
 		}
 	}
 	return wrong.err()
+}
+
+// isNumber reports whether a value is a number as JSON writes them, where one is
+// asked for: what else parsers take, as NaN, has no place in an order.
+func isNumber(s *huma.Schema, value string) bool {
+	return s.Type != huma.TypeInteger && s.Type != huma.TypeNumber || json.Valid([]byte(value))
 }
 
 func isControl(r rune) bool { return r < ' ' || r == 0x7f }

@@ -77,14 +77,15 @@ type Server struct {
 
 // New makes the server of an open database.
 func New(ctx context.Context, o Options) (*Server, error) {
-	s := &Server{Options: o, mux: http.NewServeMux(), hasher: auth.NewHasher(), near: limit.NewMemoryCache(o.CacheBytes, o.Now)}
+	near := limit.NewMemoryCache(o.CacheBytes, o.Now)
+	s := &Server{Options: o, mux: http.NewServeMux(), hasher: auth.NewHasher(), near: near}
 	if _, err := s.loadKeys(ctx, s.Now()); err != nil {
 		return nil, err
 	}
 	s.freshness.read = o.Store.Revisions
 	s.unmatched = o.Metrics.Route("unmatched", "")
-	s.lookups = o.Metrics.Cache("answers", nil)
-	s.audit = newAuditor(o.Store, o.Log, o.Now)
+	s.lookups = o.Metrics.Cache("answers", near.Bytes)
+	s.audit = newAuditor(o.Store, o.Log, o.Now, o.Metrics.AuditDropped)
 	s.huma = s.newHuma()
 	s.register()
 	s.mux.HandleFunc("/", s.noRoute)
@@ -98,7 +99,7 @@ func (s *Server) Run(ctx context.Context) { s.audit.run(ctx) }
 
 // ServeHTTP answers a request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if uncleanPath(r.URL.Path) { // the mux would redirect, and to where the client did not ask
+	if uncleanPath(r.URL) { // the mux would redirect, and to where the client did not ask
 		s.noRoute(w, r)
 		return
 	}

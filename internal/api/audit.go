@@ -62,6 +62,8 @@ type auditor struct {
 	store *store.Store
 	log   *slog.Logger
 	now   func() time.Time
+	// dropped is told of each read that can't be written down.
+	dropped func()
 
 	flushing sync.Mutex // one flush at a time: entries keep their order
 
@@ -83,8 +85,8 @@ type readKey struct {
 // database takes none.
 const flushEvery, maxWaiting, keepWaiting = time.Second, 2_000, 64 << 20
 
-func newAuditor(s *store.Store, log *slog.Logger, now func() time.Time) *auditor {
-	return &auditor{store: s, log: log, now: now, entries: map[readKey]*upstream.AuditEntry{}, full: make(chan struct{}, 1)}
+func newAuditor(s *store.Store, log *slog.Logger, now func() time.Time, dropped func()) *auditor {
+	return &auditor{store: s, log: log, now: now, dropped: dropped, entries: map[readKey]*upstream.AuditEntry{}, full: make(chan struct{}, 1)}
 }
 
 // read notes that claims were shown.
@@ -108,6 +110,7 @@ func (a *auditor) add(e upstream.AuditEntry, shown []byte) {
 	}
 	if a.size >= keepWaiting {
 		a.lost++
+		a.dropped()
 		return
 	}
 	e.Claims = readIDs(shown)

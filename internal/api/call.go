@@ -56,7 +56,9 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.audit.read(c, r, a) // before anybody has seen it
 	}
 	c.send(w, r, a)
-	rt.counters.End(a.status, s.Now().Sub(c.started), int64(len(a.body)))
+	took := s.Now().Sub(c.started)
+	rt.counters.End(a.status, took, int64(len(a.body)))
+	telemetry.LogRequest(r.Context(), s.Log, c.id, rt.method, rt.pattern, a.status, took, int64(len(a.body)))
 }
 
 // bodyTimeout bounds how long a body may take that is read whole.
@@ -68,7 +70,8 @@ func (rt *route) answer(c *call, w http.ResponseWriter, r *http.Request) (a *ans
 	s := rt.server
 	defer func() {
 		if fault := recover(); fault != nil {
-			c.log(r.Context(), "fault", fmt.Errorf("panic: %v\n%s", fault, debug.Stack()))
+			// What was panicked with may quote a claim, the trace holds none.
+			c.log(r.Context(), "fault", fmt.Errorf("panic of a %T\n%s", fault, debug.Stack()))
 			a = (&Problem{Status: http.StatusInternalServerError, Code: string(upstream.Internal), Detail: "a fault of ours; the log has it under the request id"}).answer(c)
 		}
 	}()
@@ -77,6 +80,10 @@ func (rt *route) answer(c *call, w http.ResponseWriter, r *http.Request) (a *ans
 		_ = c.control.SetReadDeadline(time.Now().Add(bodyTimeout)) // a streamed body renews it
 	}
 	if err := c.admit(w, r); err != nil {
+		ctx := context.WithValue(r.Context(), callKey{}, c)
+		return problemOf(ctx, err).answer(c)
+	}
+	if err := rt.readBody(r); err != nil {
 		ctx := context.WithValue(r.Context(), callKey{}, c)
 		return problemOf(ctx, err).answer(c)
 	}
@@ -136,5 +143,5 @@ func (c *call) log(ctx context.Context, what string, err error) {
 	if errors.Is(err, context.Canceled) {
 		return // the client went away
 	}
-	c.server.Log.ErrorContext(ctx, what, "request", c.id, "route", pattern, "customer", c.customer, "error", err)
+	c.server.Log.ErrorContext(ctx, what, "request_id", c.id, "route", pattern, "customer", c.customer, "error", err)
 }

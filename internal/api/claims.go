@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"strings"
 
 	"upstream"
 	"upstream/internal/store"
@@ -86,7 +87,7 @@ type claimsInput struct {
 	ServiceFrom   day      `query:"service_start" doc:"The first day of service."`
 	ServiceTo     day      `query:"service_end" doc:"The last day of service."`
 	Search        string   `query:"search" minLength:"3" maxLength:"80" doc:"How a claim number begins."`
-	Ordering      string   `query:"ordering" enum:"-decided_date,decided_date,-submitted_date,submitted_date,-id,id,claim_id,-claim_id" doc:"The order; -decided_date if not given. What a search finds is ordered by claim_id."`
+	Ordering      string   `query:"ordering" enum:"-decided_date,decided_date,-submitted_date,submitted_date,-id,id,claim_id,-claim_id" doc:"-decided_date if not given, -submitted_date where only submissions are bounded. What a search finds is ordered by claim_id or -claim_id."`
 }
 
 // outcomes are the words of outcomes.
@@ -107,6 +108,9 @@ func (in *claimsInput) filter() (store.ClaimFilter, error) {
 		Payers: in.Payer, CPT: in.CPT, CPTGroup: in.CPTGroup, CARC: in.CARC, Location: in.Location,
 		DecidedFrom: in.DecidedFrom.Day, DecidedTo: in.DecidedTo.Day, SubmittedFrom: in.SubmittedFrom.Day, SubmittedTo: in.SubmittedTo.Day,
 		ServiceFrom: in.ServiceFrom.Day, ServiceTo: in.ServiceTo.Day, Search: in.Search, Order: in.Ordering,
+	}
+	if in.Search != "" && in.Ordering != "" && !strings.HasSuffix(in.Ordering, "claim_id") {
+		wrong.add("query.ordering", "must be claim_id or -claim_id for what a search finds")
 	}
 	for _, o := range in.Outcome {
 		f.Outcomes = append(f.Outcomes, outcomes[o])

@@ -4,8 +4,8 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"time"
 
+	"github.com/danielgtaylor/huma/v2"
 	"upstream"
 	"upstream/internal/detection"
 	"upstream/internal/store"
@@ -26,16 +26,24 @@ type activeEventsInput struct {
 
 // FeedFilter chooses drift events.
 type FeedFilter struct {
-	Payer         string          `query:"payer" maxLength:"200"`
-	CPTGroup      string          `query:"cpt_group" maxLength:"100"`
-	DriftType     upstream.Signal `query:"drift_type" enum:"DENIAL_RATE,DECISION_TIME,ALLOWED_AMOUNT,TAKEBACK,OVERTURN"`
-	Tier          upstream.Tier   `query:"tier" enum:"alert,watch"`
-	MinSeverity   float64         `query:"min_severity" minimum:"0" maximum:"1" default:"0"`
-	MaxSeverity   float64         `query:"max_severity" minimum:"0" maximum:"1" default:"1"`
+	Payer         string          `query:"payer" maxLength:"200" doc:"The name of a payer."`
+	CPTGroup      string          `query:"cpt_group" maxLength:"100" doc:"A procedure group."`
+	DriftType     upstream.Signal `query:"drift_type" enum:"DENIAL_RATE,DECISION_TIME,ALLOWED_AMOUNT,TAKEBACK,OVERTURN" doc:"What changed."`
+	Tier          upstream.Tier   `query:"tier" enum:"alert,watch" doc:"An alert is within the false-alarm budget; a watch is listed only."`
+	MinSeverity   float64         `query:"min_severity" minimum:"0" maximum:"1" default:"0" doc:"The least severity."`
+	MaxSeverity   float64         `query:"max_severity" minimum:"0" maximum:"1" default:"1" doc:"The greatest severity."`
 	ReportRun     int64           `query:"report_run" minimum:"1" doc:"The run that told it last."`
-	CreatedAfter  time.Time       `query:"created_after" doc:"From this time on."`
-	CreatedBefore time.Time       `query:"created_before" doc:"Before this time."`
+	CreatedAfter  instant         `query:"created_after" doc:"From this time on."`
+	CreatedBefore instant         `query:"created_before" doc:"Before this time."`
 	Ordering      string          `query:"ordering" enum:"-created,created,-severity,severity,-dollars,dollars" default:"-created"`
+}
+
+// Resolve finds ranges that end before they begin.
+func (f *FeedFilter) Resolve(huma.Context) (wrong []error) {
+	if f.MaxSeverity < f.MinSeverity {
+		wrong = append(wrong, &huma.ErrorDetail{Location: "query.max_severity", Message: "must not be less than min_severity"})
+	}
+	return append(wrong, timesBetween(f.CreatedAfter, f.CreatedBefore)...)
 }
 
 // eventOrders are the store's names of the orders.
@@ -45,7 +53,7 @@ func (f *FeedFilter) of(statuses []upstream.EventStatus) store.EventFilter {
 	return store.EventFilter{
 		Detector: detection.Upstream, Statuses: statuses, Tier: f.Tier, Signal: f.DriftType, Payer: f.Payer, CPTGroup: f.CPTGroup,
 		MinSeverity: &f.MinSeverity, MaxSeverity: &f.MaxSeverity, ReportRun: f.ReportRun,
-		CreatedAfter: f.CreatedAfter, CreatedBefore: f.CreatedBefore, Order: eventOrders.Replace(f.Ordering),
+		CreatedAfter: f.CreatedAfter.Time, CreatedBefore: f.CreatedBefore.Time, Order: eventOrders.Replace(f.Ordering),
 	}
 }
 
@@ -106,7 +114,7 @@ type judgeEventInput struct {
 	Body struct {
 		Status *upstream.EventStatus `json:"status,omitempty" enum:"open,acknowledged,resolved,noise" doc:"acknowledged: somebody is at it. resolved: over; what it came to is normal now. noise: a false alarm; its node needs more evidence from now on. open: again."`
 		Owner  *string               `json:"owner,omitempty" maxLength:"200" doc:"Who takes care of it."`
-		Note   *string               `json:"note,omitempty" maxLength:"4000"`
+		Note   *string               `json:"note,omitempty" maxLength:"4000" doc:"What to remember; replaces the note that is there."`
 	}
 }
 
@@ -130,7 +138,7 @@ func (s *Server) judgeEvent(ctx context.Context, in *judgeEventInput) (*eventOut
 
 type eventClaimsInput struct {
 	OfCustomerAndID
-	PageSize int   `query:"page_size" minimum:"1" maximum:"500" default:"50"`
+	PageSize int   `query:"page_size" minimum:"1" maximum:"500" default:"50" doc:"Rows on a page."`
 	After    int64 `query:"after" minimum:"1" doc:"The id of the last claim of the page before."`
 }
 

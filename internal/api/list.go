@@ -55,7 +55,7 @@ type listOutput[T any] struct {
 // row is a row of a list with the fields that were asked for.
 type row[T any] struct {
 	value  *T
-	fields []int // all when it is nil
+	fields []reflect.StructField // all when it is nil
 }
 
 // MarshalJSON writes the fields.
@@ -65,12 +65,12 @@ func (r row[T]) MarshalJSON() ([]byte, error) {
 	}
 	b := []byte{'{'}
 	v := reflect.ValueOf(r.value).Elem()
-	for i, k := range r.fields {
+	for i, f := range r.fields {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = strconv.AppendQuote(b, jsonName(v.Type().Field(k)))
-		value, err := json.Marshal(v.Field(k).Interface())
+		b = strconv.AppendQuote(b, jsonName(f))
+		value, err := json.Marshal(v.FieldByIndex(f.Index).Interface())
 		if err != nil {
 			return nil, err
 		}
@@ -87,7 +87,7 @@ func (row[T]) Schema(registry huma.Registry) *huma.Schema {
 		return of
 	}
 	partial := *registry.SchemaFromRef(of.Ref)
-	partial.Required = nil
+	partial.Required, partial.Title = nil, of.Ref[strings.LastIndex(of.Ref, "/")+1:]
 	partial.PrecomputeMessages()
 	return &partial
 }
@@ -97,26 +97,27 @@ func jsonName(f reflect.StructField) string {
 	return name
 }
 
-// chosenFields returns the positions of the fields that a request names; nil for all.
-func chosenFields[T any](names string) ([]int, error) {
+// chosenFields returns the fields that a request names; nil for all.
+func chosenFields[T any](names string) (out []reflect.StructField, err error) {
 	if names == "" {
 		return nil, nil
 	}
-	t := reflect.TypeFor[T]()
-	var all []string
-	for i := range t.NumField() {
-		all = append(all, jsonName(t.Field(i)))
+	fields := reflect.VisibleFields(reflect.TypeFor[T]())
+	fields = slices.DeleteFunc(fields, func(f reflect.StructField) bool { return jsonName(f) == "" || jsonName(f) == "-" })
+	var all, seen []string
+	for _, f := range fields {
+		all = append(all, jsonName(f))
 	}
-	out := []int{}
 	for name := range strings.SplitSeq(names, ",") {
-		i := slices.Index(all, strings.TrimSpace(name))
-		if i < 0 || all[i] == "-" {
+		name = strings.TrimSpace(name)
+		i := slices.Index(all, name)
+		if i < 0 {
 			return nil, invalids{{"query.fields", "there is no such field; there are " + strings.Join(all, ", ")}}
 		}
-		if slices.Contains(out, i) {
+		if slices.Contains(seen, name) {
 			return nil, invalids{{"query.fields", "names a field twice"}}
 		}
-		out = append(out, i)
+		out, seen = append(out, fields[i]), append(seen, name)
 	}
 	return out, nil
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"io"
 	"net/http"
 	"regexp"
@@ -28,7 +27,7 @@ func (s *Server) once(ctx context.Context, c *call, r *http.Request) *answer {
 	if form == nil {
 		return failed(invalids{{"header.Idempotency-Key", "must be 1 to 100 letters, digits and . _ : -"}})
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxBody))
+	body, err := io.ReadAll(r.Body) // it is here, see readBody
 	if err != nil {
 		return failed(bodyProblem(err))
 	}
@@ -53,13 +52,4 @@ func (s *Server) once(ctx context.Context, c *call, r *http.Request) *answer {
 		c.log(ctx, "idempotency", err)
 	}
 	return a
-}
-
-// bodyProblem tells why a body could not be read.
-func bodyProblem(err error) error {
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
-		return &Problem{Status: http.StatusRequestEntityTooLarge, Code: "too_large", Detail: "the body is larger than " + itoa(tooLarge.Limit) + " bytes; send less at once"}
-	}
-	return &Problem{Status: http.StatusBadRequest, Code: "bad_request", Detail: "the body ended before it was whole; send it again"}
 }

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -61,8 +62,8 @@ type route struct {
 
 	op       *huma.Operation
 	handler  func(huma.Context)
-	queries  map[string]bool // the parameters that it knows
-	pattern  string          // as metrics name it
+	queries  map[string]*huma.Param // the parameters that it knows
+	pattern  string                 // as metrics name it
 	counters *telemetry.Route
 }
 
@@ -75,11 +76,11 @@ func (rt *route) writes() bool { return rt.method != http.MethodGet }
 // the handler: I are the parameters and the body, O the answer.
 func add[I, O any](s *Server, method, path string, may who, o options, summary string, handler func(context.Context, *I) (*O, error), more ...func(*huma.Operation)) {
 	scope, _, _ := strings.Cut(path, "/")
-	rt := &route{server: s, method: method, path: path, who: may, scope: scope, options: o, pattern: Prefix + path, queries: map[string]bool{}}
+	rt := &route{server: s, method: method, path: path, who: may, scope: scope, options: o, pattern: Prefix + path, queries: map[string]*huma.Param{}}
 	rt.counters = s.Metrics.Route(rt.pattern, method)
 	op := huma.Operation{
 		OperationID: operationID(method, path), Method: method, Path: Prefix + path, Summary: summary, Tags: []string{scope},
-		Errors: rt.errors(), MaxBodyBytes: maxBody, Security: rt.security(), SkipValidateBody: rt.has(streamed),
+		Errors: rt.errors(), MaxBodyBytes: -1, Security: rt.security(), SkipValidateBody: rt.has(streamed),
 	}
 	for _, f := range more {
 		f(&op)
@@ -100,15 +101,12 @@ func add[I, O any](s *Server, method, path string, may who, o options, summary s
 	}
 	for _, p := range rt.op.Parameters {
 		if p.In == "query" {
-			rt.queries[p.Name] = true
+			rt.queries[p.Name] = p
 		}
 	}
 	s.mux.Handle(method+" "+rt.pattern+"{$}", rt)
 	s.mux.Handle(method+" "+strings.TrimSuffix(rt.pattern, "/"), rt)
 }
-
-// maxBody bounds a JSON body.
-const maxBody = 256 << 10
 
 // errors are the problems a route may answer with.
 func (rt *route) errors() []int {
@@ -170,6 +168,7 @@ func (a routeAPI) Config() huma.Config {
 // handle runs the handler and collects what it answers.
 func (rt *route) handle(ctx context.Context, r *http.Request) *answer {
 	a := &answer{header: http.Header{}}
+	delete(r.Header, "Accept") // answers are JSON, whatever it is called
 	rt.handler(humago.NewContext(rt.op, r.WithContext(ctx), a))
 	if a.status == 0 {
 		a.status = http.StatusOK
@@ -177,12 +176,12 @@ func (rt *route) handle(ctx context.Context, r *http.Request) *answer {
 	return a
 }
 
-// uncleanPath tells paths with empty or dot segments.
-func uncleanPath(path string) bool {
-	return strings.Contains(path, "//") || strings.Contains(path, "/.")
+// uncleanPath tells paths with empty or dot segments, or a slash that is escaped.
+func uncleanPath(u *url.URL) bool {
+	return strings.Contains(u.Path, "//") || strings.Contains(u.Path, "/.") || strings.Contains(strings.ToLower(u.RawPath), "%2f")
 }
 
-var methods = []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
+var methods = []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
 
 // noRoute answers what no route does: 405 where another method would do, else 404.
 func (s *Server) noRoute(w http.ResponseWriter, r *http.Request) {
@@ -190,8 +189,11 @@ func (s *Server) noRoute(w http.ResponseWriter, r *http.Request) {
 	c := s.newCall(nil, r)
 	var allowed []string
 	for _, method := range methods {
+		if uncleanPath(r.URL) {
+			break
+		}
 		other := &http.Request{Method: method, URL: r.URL, Host: r.Host}
-		if _, pattern := s.mux.Handler(other); pattern != "/" && !uncleanPath(r.URL.Path) {
+		if _, pattern := s.mux.Handler(other); pattern != "/" {
 			allowed = append(allowed, method)
 		}
 	}

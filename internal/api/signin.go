@@ -14,8 +14,8 @@ import (
 )
 
 type credentials struct {
-	Username string `json:"username" minLength:"1" maxLength:"64"`
-	Password string `json:"password" minLength:"1" maxLength:"1024" format:"password"`
+	Username string `json:"username" minLength:"1" maxLength:"64" example:"testuser" doc:"As the user was made; upper and lower case are the same."`
+	Password string `json:"password" minLength:"1" maxLength:"1024" format:"password" example:"testpass123" doc:"The user's password."`
 }
 
 type credentialsInput struct {
@@ -30,8 +30,10 @@ type tokenPair struct {
 
 type tokenOutput struct{ Body tokenPair }
 
-var errWrongPassword = &Problem{Status: http.StatusUnauthorized, Code: string(upstream.SignedOut), challenge: true,
-	Detail: "there is no user with this name and password, or the user is disabled"}
+var errWrongPassword = &Problem{
+	Status: http.StatusUnauthorized, Code: string(upstream.SignedOut), challenge: true,
+	Detail: "there is no user with this name and password, or the user is disabled",
+}
 
 // accountRate bounds the guesses at one account, wherever they come from. A person
 // who forgot a password has 20, and then one each 10 seconds.
@@ -50,8 +52,10 @@ func (s *Server) authenticate(ctx context.Context, k credentials) (upstream.User
 		}
 		if !d.Allowed {
 			s.Metrics.AuthFailed("locked")
-			return upstream.User{}, &Problem{Status: http.StatusTooManyRequests, Code: "too_many_requests", retryAfter: d.RetryAfter,
-				Detail: "too many sign-ins with this name; try again after the seconds in Retry-After"}
+			return upstream.User{}, &Problem{
+				Status: http.StatusTooManyRequests, Code: "too_many_requests", retryAfter: d.RetryAfter,
+				Detail: "too many sign-ins with this name; try again after the seconds in Retry-After",
+			}
 		}
 	}
 	user, hash, err := s.Store.UserForLogin(ctx, k.Username)
@@ -331,6 +335,7 @@ func (s *Server) listSessions(ctx context.Context, _ *noInput) (*sessionsOutput,
 	return out, nil
 }
 
+// IDInput is the parameter of a route about one thing.
 type IDInput struct {
 	ID int64 `path:"id" minimum:"1"`
 }

@@ -22,6 +22,7 @@ func (s *Server) listUsers(ctx context.Context, in *usersInput) (*listOutput[ups
 
 type userOutput struct{ Body upstream.User }
 
+// OfCustomerAndID are the parameters of a route about one thing of a customer.
 type OfCustomerAndID struct {
 	OfCustomer
 	ID int64 `path:"id" minimum:"1"`
@@ -49,9 +50,9 @@ func (s *Server) getUser(ctx context.Context, in *OfCustomerAndID) (*userOutput,
 type createUserInput struct {
 	OfCustomer
 	Body struct {
-		Username  string        `json:"username" minLength:"3" maxLength:"64" doc:"Letters, digits and . _ - @, unique whatever the case."`
+		Username  string        `json:"username" minLength:"3" maxLength:"64" example:"ann" doc:"Letters, digits and . _ - @, unique whatever the case."`
 		Password  string        `json:"password" minLength:"1" maxLength:"1024" format:"password"`
-		Role      upstream.Role `json:"role" enum:"viewer,analyst,admin,owner"`
+		Role      upstream.Role `json:"role" enum:"viewer,analyst,admin,owner" example:"analyst"`
 		Superuser bool          `json:"superuser,omitempty" doc:"Sees all customers; only superusers make such."`
 	}
 }

@@ -37,6 +37,9 @@ func (t *Tenant) applyMappings(ctx context.Context, batch int) (changed int64, e
 // renamePayers goes through the claims once and gives their payers the names that
 // they have by the mappings.
 func (t *Tenant) renamePayers(ctx context.Context, batch int) (changed int64, err error) {
+	if some, err := t.renamesSome(ctx); err != nil || !some {
+		return 0, err
+	}
 	claims, err := t.claimsByPayer(ctx)
 	for after := int64(0); err == nil; {
 		var ids []int64
@@ -50,6 +53,17 @@ func (t *Tenant) renamePayers(ctx context.Context, batch int) (changed int64, er
 		}
 	}
 	return changed, err
+}
+
+// renamesSome reports whether a payer has another name by the mappings. Without one,
+// which is usual, there is no need to look at rollups.
+func (t *Tenant) renamesSome(ctx context.Context) (some bool, err error) {
+	err = t.s.read(ctx, func(x tx) error {
+		payers, err := t.renamed(x, newTerms(t.id))
+		some = len(payers) > 0
+		return err
+	})
+	return some, err
 }
 
 // claimsByPayer counts the claims of each payer, by term, in the rollups. A payer
