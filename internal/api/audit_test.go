@@ -77,7 +77,7 @@ func (w *world) checkAudit(secrets ...string) {
 
 // auditor is one that nothing runs.
 func (w *world) auditor(log io.Writer) *auditor {
-	return newAuditor(w.store, slog.New(slog.NewJSONHandler(log, nil)), w.now)
+	return newAuditor(w.store, slog.New(slog.NewJSONHandler(log, nil)), w.now, func() {})
 }
 
 func behindProxy(o *Options) {
