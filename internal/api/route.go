@@ -85,6 +85,10 @@ func add[I, O any](s *Server, method, path string, may who, o options, summary s
 	for _, f := range more {
 		f(&op)
 	}
+	body := op.RequestBody
+	if rt.has(streamed) {
+		op.RequestBody = nil // huma would read it
+	}
 	s.routes = append(s.routes, rt)
 	adapter := &humaAdapter{rt}
 	huma.Register(routeAPI{s.huma, adapter}, op, func(ctx context.Context, in *I) (*O, error) {
@@ -94,6 +98,9 @@ func add[I, O any](s *Server, method, path string, may who, o options, summary s
 		}
 		return out, nil
 	})
+	if rt.has(streamed) {
+		rt.op.RequestBody = body
+	}
 	for _, p := range rt.op.Parameters {
 		if p.In == "query" {
 			rt.queries[p.Name] = p
