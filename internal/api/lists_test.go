@@ -160,7 +160,7 @@ func (p *populated) loadRejects(n int) int64 {
 func (p *populated) lists() []string {
 	paths := []string{
 		"audit/", "uploads/", "reports/", "report-runs/", "users/", "api-keys/", "payer-mappings/", "cpt-mappings/", "customers/", "uploads/" + itoa(p.ids["rejects"]) + "/rejects/",
-		"claims/?outcome=denied,paid&start_date=2025-06-01", "claims/?search=A2T", "reports/?status=running",
+		"claims/?outcome=denied,paid&start_date=2025-06-01", "claims/?search=" + p.claimNumber()[:3], "reports/?status=running",
 	}
 	for _, op := range p.operations() {
 		for _, ref := range op.Parameters {
@@ -176,6 +176,13 @@ func (p *populated) lists() []string {
 	return paths
 }
 
+// claimNumber is that of some claim.
+func (p *populated) claimNumber() string {
+	p.Helper()
+	some, _ := p.open("claims/?page_size=1")
+	return fmt.Sprint(some.Results[0]["claim_id"])
+}
+
 func TestAListIsWalkedThereAndBack(t *testing.T) {
 	for _, e := range engines {
 		t.Run(e.name, func(t *testing.T) {
@@ -186,9 +193,12 @@ func TestAListIsWalkedThereAndBack(t *testing.T) {
 				if len(whole) == 0 || first.Exact && first.Count != int64(len(whole)) || first.Count > int64(len(whole)) {
 					t.Errorf("%s: count %d (exact: %t) of %d rows", path, first.Count, first.Exact, len(whole))
 				}
-				sizes := []string{"7", "50"}
-				if len(whole) < 60 {
-					sizes = append(sizes, "1")
+				sizes := []string{"1", "7", "50"}
+				switch {
+				case len(whole) > 60:
+					sizes = []string{"50"}
+				case strings.Contains(path, "ordering"):
+					sizes = []string{"7"}
 				}
 				for _, size := range sizes {
 					for _, begin := range []string{withQuery(path, "page_size", size), withQuery(withQuery(path, "page_size", size), "page", "1")} {
@@ -315,10 +325,11 @@ func TestLinksKeepWhatWasAsked(t *testing.T) {
 func TestFieldsAreThoseThatWereAskedFor(t *testing.T) {
 	p := listed(t, worldOptions{})
 	for _, path := range p.lists() {
-		whole, _ := p.open(withQuery(path, "page_size", "3"))
-		if len(whole.Results) == 0 {
-			continue
+		if strings.Contains(path, "ordering=") && !strings.HasSuffix(path, "=id") && !strings.HasSuffix(path, "=dollars") {
+			continue // they have the same fields
 		}
+		whole, _ := p.open(withQuery(path, "page_size", "3"))
+		once := true
 		for name := range whole.Results[0] {
 			some, _ := p.open(withQuery(withQuery(path, "page_size", "3"), "fields", name))
 			for i, row := range some.Results {
@@ -326,6 +337,10 @@ func TestFieldsAreThoseThatWereAskedFor(t *testing.T) {
 					t.Errorf("%s: %s of row %d is %v, want %v", path, name, i, row, whole.Results[i][name])
 				}
 			}
+			if !once {
+				continue
+			}
+			once = false
 			for _, wrong := range []string{name + "," + name, name + ",", "," + name, name + ",nope", strings.ToUpper(name), name + ".x", "-", "*", "Tally"} {
 				r := p.direct(http.MethodGet, p.token, withQuery(path, "fields", wrong), nil)
 				if problem := r.problem(http.StatusUnprocessableEntity, "invalid"); !hasLocation(problem, "query.fields") {
