@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 
-	"github.com/danielgtaylor/huma/v2"
 	"upstream"
 	"upstream/internal/store"
 )
@@ -18,10 +17,12 @@ type auditInput struct {
 	Before instant `query:"created_before" doc:"Before this time."`
 }
 
-// Resolve finds a range that ends before it begins.
-func (in *auditInput) Resolve(huma.Context) []error { return timesBetween(in.After, in.Before) }
-
 func (s *Server) listAudit(ctx context.Context, in *auditInput) (*listOutput[upstream.AuditEntry], error) {
+	var wrong invalids
+	wrong.timesBetween(in.After, in.Before)
+	if err := wrong.err(); err != nil {
+		return nil, err
+	}
 	f := store.AuditFilter{Actor: in.Actor, Action: in.Action, Target: in.Target, From: in.After.Time, To: in.Before.Time}
 	return found(ctx, &in.Paging, func(page upstream.Page) (upstream.List[upstream.AuditEntry], error) {
 		return s.Store.Audit(ctx, of(ctx).customer, f, page)

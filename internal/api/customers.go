@@ -14,6 +14,9 @@ func (s *Server) listCustomers(ctx context.Context, in *customersInput) (*listOu
 			return s.Store.CustomersPage(ctx, page)
 		}
 		own, err := s.customer(ctx, of(ctx).who.customer)
+		if page.Offset > 0 {
+			return upstream.List[upstream.Customer]{Count: upstream.Count{N: 1, Exact: true}}, err
+		}
 		return upstream.List[upstream.Customer]{Items: []upstream.Customer{own}, Count: upstream.Count{N: 1, Exact: true}}, err
 	})
 }

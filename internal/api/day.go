@@ -65,10 +65,9 @@ func (e *invalids) between(from string, first day, to string, last day) {
 	}
 }
 
-// timesBetween finds a range of times that ends before it begins.
-func timesBetween(after, before instant) []error {
-	if after.IsZero() || before.IsZero() || !before.Before(after.Time) {
-		return nil
+// timesBetween notes the same of times.
+func (e *invalids) timesBetween(after, before instant) {
+	if !after.IsZero() && !before.IsZero() && before.Before(after.Time) {
+		e.add("query.created_before", "must not be before created_after")
 	}
-	return []error{&huma.ErrorDetail{Location: "query.created_before", Message: "must not be before created_after"}}
 }

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/danielgtaylor/huma/v2"
 	"upstream"
 	"upstream/internal/detection"
 	"upstream/internal/store"
@@ -38,33 +37,38 @@ type FeedFilter struct {
 	Ordering      string          `query:"ordering" enum:"-created,created,-severity,severity,-dollars,dollars" default:"-created"`
 }
 
-// Resolve finds ranges that end before they begin.
-func (f *FeedFilter) Resolve(huma.Context) (wrong []error) {
-	if f.MaxSeverity < f.MinSeverity {
-		wrong = append(wrong, &huma.ErrorDetail{Location: "query.max_severity", Message: "must not be less than min_severity"})
-	}
-	return append(wrong, timesBetween(f.CreatedAfter, f.CreatedBefore)...)
-}
-
 // eventOrders are the store's names of the orders.
 var eventOrders = strings.NewReplacer("created", "created_at", "dollars", "dollars_per_month")
 
-func (f *FeedFilter) of(statuses []upstream.EventStatus) store.EventFilter {
+func (f *FeedFilter) of(statuses []upstream.EventStatus) (store.EventFilter, error) {
+	var wrong invalids
+	wrong.timesBetween(f.CreatedAfter, f.CreatedBefore)
+	if f.MaxSeverity < f.MinSeverity {
+		wrong.add("query.max_severity", "must not be less than min_severity")
+	}
 	return store.EventFilter{
 		Detector: detection.Upstream, Statuses: statuses, Tier: f.Tier, Signal: f.DriftType, Payer: f.Payer, CPTGroup: f.CPTGroup,
 		MinSeverity: &f.MinSeverity, MaxSeverity: &f.MaxSeverity, ReportRun: f.ReportRun,
 		CreatedAfter: f.CreatedAfter.Time, CreatedBefore: f.CreatedBefore.Time, Order: eventOrders.Replace(f.Ordering),
-	}
+	}, wrong.err()
 }
 
 func (s *Server) listEvents(ctx context.Context, in *eventsInput) (*listOutput[upstream.DriftEvent], error) {
-	return s.events(ctx, &in.Paging, in.of(in.Status))
+	f, err := in.of(in.Status)
+	if err != nil {
+		return nil, err
+	}
+	return s.events(ctx, &in.Paging, f)
 }
 
 var active = []upstream.EventStatus{upstream.Open, upstream.Acknowledged}
 
 func (s *Server) listActiveEvents(ctx context.Context, in *activeEventsInput) (*listOutput[upstream.DriftEvent], error) {
-	return s.events(ctx, &in.Paging, in.of(active))
+	f, err := in.of(active)
+	if err != nil {
+		return nil, err
+	}
+	return s.events(ctx, &in.Paging, f)
 }
 
 func (s *Server) events(ctx context.Context, p *Paging, f store.EventFilter) (*listOutput[upstream.DriftEvent], error) {

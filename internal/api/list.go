@@ -20,7 +20,7 @@ type OfCustomer struct {
 
 // Paging are the parameters of every list.
 type Paging struct {
-	Page     int    `query:"page" minimum:"1" doc:"The page, from 1. Pages end at row 10,000; a cursor goes on from there."`
+	Page     int    `query:"page" minimum:"1" doc:"The page, from 1. Without it next is a cursor. Pages end at row 10,000; a cursor goes on from there."`
 	PageSize int    `query:"page_size" minimum:"1" maximum:"500" default:"50" doc:"Rows on a page."`
 	Cursor   string `query:"cursor" maxLength:"512" doc:"A place in the list, as next and previous hold it. It costs the same at any depth, and no row is skipped or repeated."`
 	Fields   string `query:"fields" maxLength:"1000" doc:"Names of fields, separated by commas: rows hold just these."`
@@ -170,13 +170,14 @@ func output[T, R any](ctx context.Context, p *Paging, page upstream.Page, found 
 }
 
 // links are the pages beside this one. Pages by number lead to pages by number, as
-// long as there are such.
+// long as there are such; others to a cursor, which skips and repeats nothing while
+// rows come and go.
 func (p *Paging) links(ctx context.Context, page upstream.Page, after, before upstream.Key) (next, previous *string) {
 	c := of(ctx)
 	cursor := func(way int64, at upstream.Key) *string {
 		return p.link(c.server, "cursor", c.server.encodeCursor(c.bound(p.url.Path, p.url.Query()), way, at.Value, at.ID))
 	}
-	byNumber := p.Cursor == ""
+	byNumber := p.Page > 0
 	number := page.Offset/page.Limit() + 1
 	switch {
 	case after.IsZero():

@@ -54,7 +54,9 @@ func populate(t testing.TB, o worldOptions) *populated {
 	ctx := context.Background()
 	tenant := p.tenant(p.a)
 	_, err := detection.Save(ctx, tenant, p.now, func() (detection.Finding, error) {
-		return detection.Detection{Detector: detection.Upstream, AsOf: upstream.DayOf(today), Today: upstream.DayOf(today), From: store.FromRollups}.Evaluate(ctx, tenant)
+		f, err := detection.Detection{Detector: detection.Upstream, AsOf: upstream.DayOf(today), Today: upstream.DayOf(today), From: store.FromRollups}.Evaluate(ctx, tenant)
+		f.Events = append(f.Events, madeUpEvents(20)...) // few claims prove little
+		return f, err
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -70,6 +72,20 @@ func populate(t testing.TB, o worldOptions) *populated {
 		}
 	}
 	return p
+}
+
+// madeUpEvents are drift events of which several share what lists are ordered by.
+func madeUpEvents(n int) (events []upstream.DriftEvent) {
+	for i := range n {
+		change := upstream.DayOf(today) - upstream.Day(40+i)
+		payer, group := fmt.Sprint("Payer ", i), "Visits"
+		events = append(events, upstream.DriftEvent{
+			Signal: upstream.DenialRate, Payer: &payer, CPTGroup: &group, Level: upstream.GroupLevel, Tier: upstream.Alert, Status: upstream.Open, Direction: upstream.Worse,
+			ChangeDate: change, ChangeDateLow: change - 3, ChangeDateHigh: change + 3, KnownAt: change + 10, Severity: float64(i%3) / 4, DollarsPerMonth: upstream.Money(i%4) * 100_00,
+			RootCauses: []upstream.RootCause{}, SampleClaimIDs: []string{"A1"},
+		})
+	}
+	return events
 }
 
 func (w *world) tenant(p *practice) *store.Tenant {

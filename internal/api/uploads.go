@@ -123,7 +123,7 @@ func (s *Server) createUpload(ctx context.Context, in *createUploadInput) (*crea
 func uploadProblem(err error) error {
 	var tooSlow interface{ Timeout() bool }
 	switch {
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, multipart.ErrMessageTooLarge):
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, context.Canceled), errors.Is(err, multipart.ErrMessageTooLarge):
 		return bodyProblem(err)
 	case errors.As(err, &tooSlow) && tooSlow.Timeout():
 		return &Problem{Status: http.StatusRequestTimeout, Code: "timeout", Detail: "nothing came for half a minute; send the file again"}

@@ -142,7 +142,7 @@ func cleanName(name string) string {
 	if runes := []rune(name); len(runes) > maxFilename {
 		name = string(runes[:maxFilename])
 	}
-	if name == "" || name == "." || name == "/" {
+	if name == "" || name == "." || name == ".." || name == "/" {
 		return "upload.csv"
 	}
 	return name
