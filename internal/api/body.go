@@ -12,8 +12,9 @@ import (
 	"unicode/utf8"
 )
 
-// maxBody bounds a JSON body, in bytes; maxDepth how deep it may be nested.
-const maxBody, maxDepth = 256 << 10, 32
+// maxBody bounds a JSON body, in bytes; maxDepth how deep it may be nested, maxDigits
+// how long its numbers are.
+const maxBody, maxDepth, maxDigits = 256 << 10, 32, 40
 
 // readBody reads a JSON body and finds what decoders let pass or choke on. A body
 // without a Content-Type is taken for JSON.
@@ -102,8 +103,15 @@ func checkJSON(body []byte) error {
 				continue
 			}
 		}
-		if text, ok := token.(string); ok && strings.ContainsRune(text, 0) {
-			wrong.add(location(levels), "must be plain text")
+		switch token := token.(type) {
+		case string:
+			if strings.ContainsRune(token, 0) {
+				wrong.add(location(levels), "must be plain text")
+			}
+		case json.Number:
+			if _, err := token.Float64(); err != nil || len(token) > maxDigits {
+				wrong.add(location(levels), "must be a number of a usual size")
+			}
 		}
 		if token == json.Delim('{') || token == json.Delim('[') {
 			if len(levels) == maxDepth {

@@ -129,7 +129,11 @@ type invalids []Detail
 
 func (e invalids) Error() string { return e.problem().Detail }
 
-func (e *invalids) add(location, message string) { *e = append(*e, Detail{location, message}) }
+func (e *invalids) add(location, message string) {
+	if len(*e) < maxDetails {
+		*e = append(*e, Detail{location, message})
+	}
+}
 
 // err is nil where nothing is wrong.
 func (e invalids) err() error {
@@ -155,17 +159,34 @@ var codesOfStatus = map[int]string{
 	http.StatusNotAcceptable: "not_acceptable",
 }
 
+// maxDetails bounds what is told of a request of which nearly all is wrong.
+const maxDetails = 20
+
+// shortened is a location of which clients made up the names.
+func shortened(location string) string {
+	if len(location) <= maxLocation {
+		return location
+	}
+	return strings.ToValidUTF8(location[:maxLocation], "") + "…"
+}
+
+const maxLocation = 200
+
 // humaProblem turns what huma finds wrong into a problem, without the values: they
 // may be claim content.
 func humaProblem(ctx huma.Context, status int, message string, errs ...error) huma.StatusError {
 	p := &Problem{Status: status, Code: codesOfStatus[status], Detail: message}
-	for _, err := range errs {
-		d := Detail{Location: "request", Message: err.Error()}
+	for _, err := range errs[:min(len(errs), maxDetails)] {
 		var known *huma.ErrorDetail
-		if errors.As(err, &known) {
-			d = Detail{known.Location, known.Message}
+		if errors.As(err, &known) { // its Error writes the value, which is the whole body for each member too many
+			d := Detail{shortened(known.Location), known.Message}
+			if strings.HasPrefix(d.Message, "json: ") { // it writes what stands there, and types of ours
+				d.Message = "must be as the document says"
+			}
+			p.Errors = append(p.Errors, d)
+			continue
 		}
-		p.Errors = append(p.Errors, d)
+		p.Errors = append(p.Errors, Detail{Location: "request", Message: err.Error()})
 	}
 	if status == http.StatusUnprocessableEntity && len(p.Errors) > 0 {
 		p.Detail = invalids(p.Errors).problem().Detail

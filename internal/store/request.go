@@ -36,7 +36,7 @@ func (t *Tenant) RequestRun(ctx context.Context, r RunRequest, now time.Time) (r
 			}
 		}
 		created = true
-		run = upstream.ReportRun{RunType: r.Type, Status: upstream.RunRunning, Detector: r.Detector, AsOf: r.AsOf, StartedAt: now.UTC().Truncate(time.Microsecond)}
+		run = upstream.ReportRun{RunType: r.Type, Status: upstream.RunRunning, Detector: r.Detector, AsOf: r.AsOf, StartedAt: now.UTC().Truncate(time.Microsecond), Summary: upstream.RunSummary{Parameters: map[string]any{}}}
 		if err := t.insertRun(x, &run, 0, 0); err != nil {
 			return err
 		}
@@ -80,7 +80,11 @@ func scanRun(r row) (run upstream.ReportRun, err error) {
 	if at := r.int(6); at != 0 {
 		run.FinishedAt = instant(at)
 	}
-	return run, json.Unmarshal([]byte(r.text(8)), &run.Summary)
+	err = json.Unmarshal([]byte(r.text(8)), &run.Summary)
+	if run.Summary.Parameters == nil { // of a run that has not begun
+		run.Summary.Parameters = map[string]any{}
+	}
+	return run, err
 }
 
 // runWhere returns the run that a column chooses, or one without an id.
