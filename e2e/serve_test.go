@@ -291,6 +291,10 @@ func TestWhilePostgreSQLIsAwayTheServerSaysSoAndGoesOn(t *testing.T) {
 	p.want(http.StatusServiceUnavailable, p.get("/readyz"))
 	p.want(http.StatusOK, p.get("/livez"))
 	p.metrics() // they are told nevertheless
+	logged := regexp.MustCompile(`"level":"WARN","msg":"request","request_id":"[0-9a-f]{32}","method":"GET","route":"/api/v1/dashboard/","code":503,`)
+	if !logged.MatchString(p.log.String()) {
+		t.Error("the failed request is not logged")
+	}
 
 	database.Start(t)
 	p.until("it answers again by itself", func() bool { return p.get("dashboard/").status == http.StatusOK })

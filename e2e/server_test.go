@@ -21,13 +21,12 @@ import (
 // process is a running server or worker.
 type process struct {
 	testing.TB
-	cmd         *exec.Cmd
-	url, admin  string
-	out, log    *lines
-	ended       chan error
-	client      *http.Client
-	access      string // what get and post sign in with
-	hasReturned bool
+	cmd        *exec.Cmd
+	url, admin string
+	out, log   *lines
+	ended      chan error
+	client     *http.Client
+	access     string // what get and post sign in with
 }
 
 // lines is what a process writes, while it does.

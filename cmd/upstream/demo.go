@@ -20,7 +20,7 @@ type demoCmd struct {
 	Records     int64  `default:"250000" help:"Claims to make, over one year."`
 	Listen      string `default:"localhost:8000" placeholder:"ADDRESS" help:"Where the API answers; loopback only, as everybody knows the demo's passwords."`
 	NoServe     bool   `help:"Print what was found and end."`
-	serverFlags `set:"rates=off" set:"admin=off" set:"drain=0s"`
+	serverFlags `kong:"set='rates=off',set='admin=off',set='drain=0s'"`
 }
 
 func (*demoCmd) Help() string {

@@ -22,7 +22,7 @@ import (
 type serveCmd struct {
 	Listen      string `default:":8000" placeholder:"ADDRESS" help:"Where the API answers."`
 	PrintConfig bool   `help:"Print every option as it is in effect, without secrets, and end."`
-	serverFlags `set:"rates=read=50/100,write=10/20,login=5/10" set:"admin=127.0.0.1:8001" set:"drain=5s"`
+	serverFlags `kong:"set='rates=read=50/100,write=10/20,login=5/10',set='admin=127.0.0.1:8001',set='drain=5s'"`
 }
 
 // serverFlags are what a server can be told, the demo's too.
