@@ -312,7 +312,4 @@ func TestAProblemNamesItsOwnRequest(t *testing.T) {
 		})
 	}
 	asking.Wait()
-	if got := string(withRequestID([]byte(`{"type":"e","title":"e","status":422,"detail":"e","code":"e","request_id":"e","errors":[{"location":"e","message":"e"}]}`), "x")); got != `{"type":"e","title":"e","status":422,"detail":"e","code":"e","request_id":"x","errors":[{"location":"e","message":"e"}]}`+"\n" {
-		t.Error(got)
-	}
 }

@@ -98,9 +98,6 @@ func add[I, O any](s *Server, method, path string, may who, o options, summary s
 	})
 	if stream != nil {
 		rt.op.RequestBody = stream
-		again := *rt.op.Responses["202"]
-		again.Description = "It was sent before, and is loaded."
-		rt.op.Responses["200"] = &again
 	}
 	for _, p := range rt.op.Parameters {
 		if p.In == "query" {
