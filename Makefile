@@ -15,14 +15,14 @@ GO_TEST := UPSTREAM_TEST_NO_SKIP=$(NO_SKIP) go test $(if $(RACE),-race)
 build: ## one static binary: ./bin/upstream
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/upstream ./cmd/upstream
 
-demo: build ## from nothing to a drift feed, in ./upstream.db
+demo: build ## from nothing to a drift feed and the API, in ./upstream.db
 	./bin/upstream demo
 
 test: test-fast test-all ## everything; the fast ones first
 
 test-fast:
 	go vet ./...
-	go test -short . ./cmd/... ./internal/bench ./internal/ingest ./internal/synth ./internal/drift
+	go test -short . ./cmd/... ./internal/auth ./internal/bench ./internal/drift ./internal/ingest ./internal/limit ./internal/synth ./internal/telemetry
 
 test-all:
 	$(GO_TEST) -timeout 20m ./...
@@ -55,4 +55,4 @@ tools: ## pinned
 	GOBIN=$(CURDIR)/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 clean:
-	rm -rf bin bench-out upstream.db upstream.db-wal upstream.db-shm
+	rm -rf bin bench-out upstream.db upstream.db-wal upstream.db-shm upstream.db-jobs upstream.db-jobs-wal upstream.db-jobs-shm

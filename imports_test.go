@@ -28,7 +28,7 @@ var allowed = map[string][]string{
 	},
 	"upstream/internal/api": {
 		"upstream", "upstream/internal/auth", "upstream/internal/jobs", "upstream/internal/limit", "upstream/internal/store", "upstream/internal/telemetry",
-		"upstream/internal/drift", "github.com/danielgtaylor/huma/v2", "github.com/klauspost/compress",
+		"upstream/internal/detection", "github.com/danielgtaylor/huma/v2", "github.com/klauspost/compress", "golang.org/x/sync/singleflight",
 	},
 	"upstream/internal/bench":     {"upstream", "upstream/internal/drift", "upstream/internal/synth", "upstream/internal/store"},
 	"upstream/internal/pgtest":    {"github.com/jackc/pgx/v5"},

@@ -89,6 +89,8 @@ type Session struct {
 	RevokedAt *time.Time  `json:"revoked_at"`
 	Address   string      `json:"address"`
 	Agent     string      `json:"agent"` // the User-Agent, shortened
+	// Generation counts the refreshes of a family of tokens, from 1.
+	Generation int64 `json:"-"`
 }
 
 // How long sessions live. That of tokens counts from the last refresh.

@@ -1,8 +1,9 @@
 #!/bin/sh
-# Installs what the tests run for real: PostgreSQL and Redis, from Debian's
+# Installs what the tests run for real: PostgreSQL, Redis and Locust, from Debian's
 # packages. CI calls it; a developer on Debian or Ubuntu may. What is there is
 # left alone.
 set -eu
+cd "$(dirname "$0")/.."
 
 as_root() {
 	if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
@@ -19,6 +20,10 @@ have_postgres() {
 
 have_redis() {
 	command -v redis-server >/dev/null 2>&1
+}
+
+have_locust() {
+	command -v locust >/dev/null 2>&1 || [ -x bin/locust ]
 }
 
 if ! have_postgres; then
@@ -42,3 +47,17 @@ if ! have_redis; then
 	if [ -d /run/systemd/system ]; then as_root systemctl disable --now redis-server; fi
 fi
 have_redis
+
+if ! have_locust; then
+	as_root apt-get update -q
+	if apt-cache policy python3-locust | grep -q 'Candidate: [0-9]'; then
+		install python3-locust
+	else
+		# Into a cache, so that CI may keep it; ./bin is in the PATH of make.
+		venv=${XDG_CACHE_HOME:-$HOME/.cache}/upstream/locust-2.47.0
+		[ -x "$venv/bin/locust" ] || { python3 -m venv "$venv" && "$venv/bin/pip" install -q locust==2.47.0; }
+		mkdir -p bin
+		ln -sf "$venv/bin/locust" bin/locust
+	fi
+fi
+have_locust

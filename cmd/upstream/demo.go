@@ -2,11 +2,14 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"text/tabwriter"
 
 	"upstream"
+	"upstream/internal/api"
 	"upstream/internal/detection"
 	"upstream/internal/drift"
 	"upstream/internal/store"
@@ -14,13 +17,16 @@ import (
 )
 
 type demoCmd struct {
-	Records int64 `default:"250000" help:"Claims to make, over one year."`
+	Records     int64  `default:"250000" help:"Claims to make, over one year."`
+	Listen      string `default:"localhost:8000" placeholder:"ADDRESS" help:"Where the API answers; loopback only, as everybody knows the demo's passwords."`
+	NoServe     bool   `help:"Print what was found and end."`
+	serverFlags `kong:"set='rates=off',set='admin=off',set='drain=0s'"`
 }
 
 func (*demoCmd) Help() string {
-	return `Makes a customer named "Demo Practice" and a year of claims with planted drifts in the database, replays the year week by week, and prints what was found beside what was planted. Run again, it uses what is there.
+	return `Makes a customer named "Demo Practice" and a year of claims with planted drifts in the database, replays the year week by week, and prints what was found beside what was planted. Then it serves the API to this machine, with two users: testuser, password testpass123, an analyst of the practice, and admin, password admin123, a superuser. Run again, it uses what is there. Ctrl-C ends it.
 
-Example:  upstream demo`
+Example:  upstream demo --records 1000000`
 }
 
 const (
@@ -29,11 +35,51 @@ const (
 )
 
 func (c *demoCmd) Run(a *app) error {
+	if !loopback(c.Listen) || c.Admin != "off" && !loopback(c.Admin) {
+		return upstream.Errorf(upstream.Forbidden, "the demo is for this machine only, as everybody knows its passwords: --listen and --admin must be addresses like localhost:8000; `upstream serve` serves others")
+	}
+	var d doors
+	if !c.NoServe {
+		var err error
+		if d, err = c.open(c.Listen); err != nil { // before the claims are made
+			return err
+		}
+		defer d.close()
+	}
 	s, err := a.open()
 	if err != nil {
 		return err
 	}
-	return errors.Join(c.run(a, s), s.Close())
+	if err = c.run(a, s); err == nil && !c.NoServe {
+		err = c.serve(a, s, d, func(*api.Options) error { return c.banner(a, s, d.public[0].Addr()) })
+	}
+	return errors.Join(err, s.Close())
+}
+
+// banner tells where to look and who may sign in.
+func (c *demoCmd) banner(a *app, s *store.Store, address net.Addr) error {
+	open, err := openDemoUsers(a, s)
+	if err != nil {
+		return err
+	}
+	url := address.String()
+	if host, _, _ := net.SplitHostPort(c.Listen); host == "localhost" {
+		url = fmt.Sprintf("localhost:%d", address.(*net.TCPAddr).Port)
+	}
+	a.printf("\nUpstream answers at http://%s%s, documentation at http://%[1]s%[2]sdocs/\n", url, api.Prefix)
+	for _, u := range demoUsers {
+		what := "analyst of " + demoName
+		if u.superuser {
+			what = "superuser"
+		}
+		if slices.Contains(open, u) {
+			a.printf("  %-8s  password %-11s  %s\n", u.name, u.password, what)
+		} else {
+			a.printf("  %-8s  with another password than the demo's, or disabled\n", u.name)
+		}
+	}
+	a.printf("For this machine only: it listens on loopback, and anyone on it can sign in. Ctrl-C ends it.\n")
+	return nil
 }
 
 func (c *demoCmd) run(a *app, s *store.Store) error {
@@ -70,6 +116,9 @@ func (c *demoCmd) run(a *app, s *store.Store) error {
 		return err
 	}
 	a.compare(options.Drifts, events, asOf)
+	if err := makeDemoUsers(a, s, customer.ID); err != nil {
+		return err
+	}
 	a.printf(`
 What to try next (customer %d, in %s):
   upstream detect-drift --customer %d                     today's drift feed with its evidence

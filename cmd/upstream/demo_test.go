@@ -9,7 +9,7 @@ import (
 
 func TestDemoGoesFromNothingToWhatWasFoundBesideWhatWasPlanted(t *testing.T) {
 	onBoth(t, func(t *testing.T, w *world) {
-		first := w.must("demo", "--records", "60000")
+		first := w.must("demo", "--no-serve", "--records", "60000")
 		contains(t, first, "60,000 claims of Demo Practice from 2025-07-02 to 2026-07-01", "weekly detections replayed",
 			"PLANTED", "FOUND", "KNOWN", "DAYS", "alerts tell of nothing planted", "What to try next (customer 1",
 			"upstream detect-drift --customer 1", "upstream benchmark-drift --customer 1")
@@ -17,7 +17,7 @@ func TestDemoGoesFromNothingToWhatWasFoundBesideWhatWasPlanted(t *testing.T) {
 			t.Errorf("nothing was found:\n%s", first)
 		}
 		w.now = w.now.Add(26 * time.Hour)
-		second := w.must("demo", "--records", "60000")
+		second := w.must("demo", "--no-serve", "--records", "60000")
 		contains(t, second, "Demo Practice is there already: customer 1")
 		if strings.Contains(second, "claims of Demo Practice from") {
 			t.Errorf("the second demo tells of new claims:\n%s", second)
@@ -42,14 +42,14 @@ func TestDemoLeavesOtherCustomersAlone(t *testing.T) {
 	w := inSQLite(t)
 	w.must("customer", "create", "North")
 	w.must("ingest", "--customer", "1", sample("pm-export.csv"))
-	contains(t, w.must("demo", "--records", "20000"), "(customer 2")
+	contains(t, w.must("demo", "--no-serve", "--records", "20000"), "(customer 2")
 	contains(t, w.must("rollup", "verify"), "customer 1: 400 claims", "customer 2: 20,000 claims")
-	contains(t, w.fails(exitFailed, "demo", "--records", "0", "--database", w.database+"2"), "records must be 1 to")
+	contains(t, w.fails(exitFailed, "demo", "--no-serve", "--records", "0", "--database", w.database+"2"), "records must be 1 to")
 }
 
 func TestDemosSuggestionsWork(t *testing.T) {
 	w := inSQLite(t)
-	out := w.must("demo", "--records", "20000")
+	out := w.must("demo", "--no-serve", "--records", "20000")
 	_, suggestions, _ := strings.Cut(out, "What to try next")
 	tried := 0
 	for line := range strings.Lines(suggestions) {

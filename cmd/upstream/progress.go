@@ -6,7 +6,6 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
-
 )
 
 // progress shows how far long work is: a bar on a terminal, a line every five

@@ -22,14 +22,14 @@ import (
 type serveCmd struct {
 	Listen      string `default:":8000" placeholder:"ADDRESS" help:"Where the API answers."`
 	PrintConfig bool   `help:"Print every option as it is in effect, without secrets, and end."`
-	serverFlags
+	serverFlags `kong:"set='rates=read=50/100,write=10/20,login=5/10',set='admin=127.0.0.1:8001',set='drain=5s'"`
 }
 
 // serverFlags are what a server can be told, the demo's too.
 type serverFlags struct {
-	Admin        string        `default:"127.0.0.1:8001" placeholder:"ADDRESS" help:"Where metrics, profiles and slow queries are shown to anyone who can reach it: keep it on loopback. off for nowhere."`
+	Admin        string        `default:"${admin}" placeholder:"ADDRESS" help:"Where metrics, profiles and slow queries are shown to anyone who can reach it: keep it on loopback. off for nowhere."`
 	Redis        string        `secret:"url" placeholder:"URL" help:"Share answers and rate limits with other servers: redis://host:6379/0. Without it each server has its own."`
-	RateLimit    string        `default:"read=50/100,write=10/20,login=5/10" placeholder:"LIST" help:"Requests a second / at once, by class, of each token; off for no limits."`
+	RateLimit    string        `default:"${rates}" placeholder:"LIST" help:"Requests a second / at once, by class, of each token; off for no limits."`
 	Workers      int           `default:"2" help:"Jobs that run at once in this process; 0 leaves them to upstream worker."`
 	TrustedProxy []string      `placeholder:"CIDR" help:"Proxies whose X-Forwarded-For is believed."`
 	PublicURL    string        `name:"public-url" placeholder:"URL" help:"Where users reach the server, as https://upstream.example: links begin with it, and cookies need TLS if it does."`
@@ -37,7 +37,7 @@ type serverFlags struct {
 	Cache        int64         `default:"67108864" placeholder:"BYTES" help:"Memory for answers that are kept."`
 	SlowQuery    time.Duration `placeholder:"DURATION" help:"Log statements that take longer, with their plan, as 100ms."`
 	CountQueries bool          `help:"Tell in the header X-Query-Count how many statements an answer took."`
-	Drain        time.Duration `default:"5s" help:"How long requests are still answered after SIGTERM, while /readyz tells the load balancer to send no more."`
+	Drain        time.Duration `default:"${drain}" help:"How long requests are still answered after SIGTERM, while /readyz tells the load balancer to send no more."`
 	LogLevel     string        `default:"info" enum:"debug,info,warn,error" help:"What is logged: debug, info, warn or error."`
 }
 
@@ -56,21 +56,36 @@ func (c *serveCmd) Run(a *app) error {
 		printConfig(a.stdout, a.command)
 		return nil
 	}
+	d, err := c.open(c.Listen)
+	if err != nil {
+		return err
+	}
+	defer d.close()
 	s, err := a.open()
 	if err != nil {
 		return err
 	}
-	return errors.Join(c.serve(a, s, c.Listen, tellFirstUser), s.Close())
+	ready := func(o *api.Options) error {
+		if err := tellFirstUser(a, s, o.Log); err != nil {
+			return err
+		}
+		o.Log.Info("serving", "url", "http://"+d.public[0].Addr().String()+api.Prefix, "admin", addressOf(d.admin), "version", version)
+		return nil
+	}
+	if err = refuseDemoUsers(a, s, c.Listen); err == nil {
+		err = c.serve(a, s, d, ready)
+	}
+	if a.Err() != nil && errors.Is(err, context.Canceled) { // told to stop before it served
+		err = nil
+	}
+	return errors.Join(err, s.Close())
 }
 
 // tellFirstUser says how to make somebody who may sign in, where there is nobody.
-func tellFirstUser(a *app, s *store.Store, address string) error {
+func tellFirstUser(a *app, s *store.Store, log *slog.Logger) error {
 	users, err := s.CountUsers(a, 0)
 	if err == nil && users == 0 {
-		a.notef("nobody can sign in yet: `upstream user create NAME --role owner --customer ID` makes a user, `upstream customer create NAME` a customer")
-	}
-	if err == nil {
-		a.notef("serving http://%s%s; its documentation is at %sdocs/", address, api.Prefix, api.Prefix)
+		log.Warn("nobody can sign in yet; run `upstream customer create NAME`, then `upstream user create NAME --role owner --customer ID`")
 	}
 	return err
 }
@@ -86,17 +101,12 @@ const (
 )
 
 // serve opens what a server needs, in order, answers until the context ends, and
-// closes everything in reverse. ready is told the address.
-func (f *serverFlags) serve(a *app, s *store.Store, listen string, ready func(*app, *store.Store, string) error) (err error) {
+// closes everything in reverse. ready is called when it is about to answer.
+func (f *serverFlags) serve(a *app, s *store.Store, d doors, ready func(*api.Options) error) (err error) {
 	o, err := f.options(a, s)
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", listen)
-	if err != nil {
-		return cannotListen("--listen", listen, err)
-	}
-	defer listener.Close() // the server does so before, unless it never started
 	// What goes on behind the answers ends after the last of them, not with the signal.
 	work, end := context.WithCancel(context.WithoutCancel(a))
 	defer end()
@@ -107,7 +117,7 @@ func (f *serverFlags) serve(a *app, s *store.Store, listen string, ready func(*a
 	if shared != nil {
 		defer shared.Close()
 	}
-	queue, err := jobs.Open(work, a.database, s, f.jobOptions(a, &o))
+	queue, err := jobs.Open(work, a.database, s, jobOptions(a, f.Workers, o.Log, o.Metrics))
 	if err != nil {
 		return err
 	}
@@ -128,46 +138,27 @@ func (f *serverFlags) serve(a *app, s *store.Store, listen string, ready func(*a
 		err = errors.Join(err, queue.Stop(stopping))
 	}()
 	f.watch(&o, s, server, shared)
-	return f.answer(a, listener, server, o, func() error { return ready(a, s, listener.Addr().String()) })
-}
-
-func cannotListen(option, address string, err error) error {
-	return upstream.Errorf(upstream.Unavailable, "can't listen on %s: %w; end the program that does, or choose another %s", address, errors.Unwrap(err), option)
+	if err := ready(&o); err != nil {
+		return err
+	}
+	return f.answer(a, d, server, &o)
 }
 
 // answer answers requests until the context ends: then /readyz fails at once,
 // requests are still answered for a while, and those under way end.
-func (f *serverFlags) answer(a *app, listener net.Listener, server *api.Server, o api.Options, ready func() error) error {
+func (f *serverFlags) answer(a *app, d doors, server *api.Server, o *api.Options) error {
 	var draining atomic.Bool
 	checks := func(ctx context.Context) []telemetry.Check {
 		return append(server.Checks(ctx), telemetry.Check{Name: "serving", OK: !draining.Load(), Detail: "stops soon"})
 	}
-	front := http.NewServeMux()
-	front.HandleFunc("GET /livez", telemetry.Live)
-	front.Handle("GET /readyz", telemetry.Ready(checks, false))
-	front.Handle("/", server)
-	public := f.httpServer(front, o.Log)
-	failed := make(chan error, 2)
-	serve := func(s *http.Server, l net.Listener) {
-		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			failed <- err
-		}
-	}
-	var admin *http.Server
-	if f.Admin != "off" {
-		l, err := net.Listen("tcp", f.Admin)
-		if err != nil {
-			return cannotListen("--admin", f.Admin, err)
-		}
-		admin = f.httpServer(telemetry.Admin(o.Metrics, checks), o.Log)
-		admin.WriteTimeout = 0 // profiles take as long as they are asked to
-		go serve(admin, l)
+	public := httpServer(front(server, checks, &draining), o.Log)
+	failed := make(chan error, len(d.public)+1)
+	if d.admin != nil {
+		admin := adminServer(o.Metrics, checks, o.Log)
 		defer admin.Close()
+		handOut(admin, []net.Listener{d.admin}, failed)
 	}
-	go serve(public, listener)
-	if err := ready(); err != nil {
-		return errors.Join(err, public.Close())
-	}
+	handOut(public, d.public, failed)
 	systemd := telemetry.Systemd(a.getenv)
 	told := systemd.Ready()
 	go systemd.Watch(a, func() bool { return true })
@@ -177,6 +168,7 @@ func (f *serverFlags) answer(a *app, listener net.Listener, server *api.Server, 
 	case <-a.Done():
 	}
 	draining.Store(true)
+	o.Log.Info("stopping")
 	told = errors.Join(told, systemd.Stopping())
 	if err == nil && f.Drain > 0 {
 		time.Sleep(f.Drain) // a second signal ends the process
@@ -189,7 +181,29 @@ func (f *serverFlags) answer(a *app, listener net.Listener, server *api.Server, 
 	return errors.Join(err, told)
 }
 
-func (f *serverFlags) httpServer(h http.Handler, log *slog.Logger) *http.Server {
+// front is what the public address answers: probes and the API. While it drains,
+// each answer asks for another connection, so that none lies idle when the server
+// closes it and a request that is just being sent would be lost.
+func front(server *api.Server, checks func(context.Context) []telemetry.Check, draining *atomic.Bool) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /livez", telemetry.Live)
+	mux.Handle("GET /readyz", telemetry.Ready(checks, false))
+	mux.Handle("/", server)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if draining.Load() {
+			w.Header().Set("Connection", "close")
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+func adminServer(m *telemetry.Metrics, checks func(context.Context) []telemetry.Check, log *slog.Logger) *http.Server {
+	s := httpServer(telemetry.Admin(m, checks), log)
+	s.WriteTimeout = 0 // profiles take as long as they are asked to
+	return s
+}
+
+func httpServer(h http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler: h, ReadHeaderTimeout: headerTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: 16 << 10,
 		// What it says of connections quotes what clients sent.
@@ -215,13 +229,20 @@ func (f *serverFlags) options(a *app, s *store.Store) (o api.Options, err error)
 		}
 		proxies = append(proxies, p)
 	}
-	var level slog.Level
-	err = errors.Join(err, level.UnmarshalText([]byte(f.LogLevel)))
+	log, bad := a.logger(f.LogLevel)
+	err = errors.Join(err, bad)
 	return api.Options{
-		Store: s, Rates: rates, Metrics: telemetry.NewMetrics(version), Log: telemetry.NewLogger(a.stderr, a.terminal(), level), Now: a.now, Version: version,
+		Store: s, Rates: rates, Metrics: telemetry.NewMetrics(version), Log: log, Now: a.now, Version: version,
 		Proxies: proxies, PublicURL: strings.TrimSuffix(f.PublicURL, "/"), MaxUpload: f.MaxUpload, CacheBytes: f.Cache, CountQueries: f.CountQueries,
 		Limiter: limit.NewMemoryLimiter(maxLimited),
 	}, err
+}
+
+// logger makes the log of a program that goes on: JSON, or text for a person.
+func (a *app) logger(level string) (*slog.Logger, error) {
+	var least slog.Level
+	err := least.UnmarshalText([]byte(level))
+	return telemetry.NewLogger(a.stderr, a.terminal(), least), err
 }
 
 // maxLimited bounds the tokens and addresses whose rates are known at once.
@@ -247,13 +268,19 @@ func (f *serverFlags) openRedis(ctx context.Context, a *app, o *api.Options) (*l
 	return r, nil
 }
 
-func (f *serverFlags) jobOptions(a *app, o *api.Options) jobs.Options {
-	metrics := o.Metrics
+// jobOptions are those of jobs that are counted and logged; 0 workers only enqueue.
+func jobOptions(a *app, workers int, log *slog.Logger, m *telemetry.Metrics) jobs.Options {
 	return jobs.Options{
-		Log: o.Log, Work: f.Workers > 0, Workers: f.Workers, Now: a.now,
-		Observe: func(kind string, took, waited time.Duration, err error) {
-			metrics.JobEnded(kind, waited, took, err != nil)
-		},
+		Log: log, Work: workers > 0, Workers: workers, Now: a.now, Loaded: m.Ingested, Detected: m.Detected,
+		Observe: func(kind string, took, waited time.Duration, err error) { m.JobEnded(kind, waited, took, err != nil) },
+	}
+}
+
+// queueDepth asks how many jobs wait, for metrics.
+func queueDepth(queue *jobs.Jobs) func(context.Context) ([]upstream.QueueStats, error) {
+	return func(ctx context.Context) ([]upstream.QueueStats, error) {
+		stats, err := queue.Stats(ctx)
+		return []upstream.QueueStats{{Kind: "all", Waiting: stats.Queued, Running: stats.Running, OldestWait: stats.Oldest}}, err
 	}
 }
 
@@ -265,10 +292,7 @@ func (f *serverFlags) watch(o *api.Options, s *store.Store, server *api.Server, 
 			o.Log.Warn("slow query", "took", q.Took, "rows", q.Rows, "sql", q.SQL, "plan", q.Plan)
 		})
 	}
-	sources := telemetry.Sources{Pool: s.Pool, Queries: s.Queries, AuditQueue: server.AuditWaiting, Jobs: func(ctx context.Context) ([]upstream.QueueStats, error) {
-		stats, err := o.Jobs.Stats(ctx)
-		return []upstream.QueueStats{{Kind: "all", Waiting: stats.Queued, Running: stats.Running, OldestWait: stats.Oldest}}, err
-	}}
+	sources := telemetry.Sources{Pool: s.Pool, Queries: s.Queries, AuditQueue: server.AuditWaiting, Jobs: queueDepth(o.Jobs)}
 	if shared != nil {
 		sources.Redis = func(context.Context) bool { return shared.Up() }
 	}

@@ -24,19 +24,24 @@ const askTimeout = 10 * time.Second
 // error says why not.
 func (c *call) admit(w http.ResponseWriter, r *http.Request) error {
 	rt, s := c.route, c.server
-	if rt.who != anyone {
-		if err := c.identify(r); err != nil {
-			if upstream.ErrorCode(err) == upstream.SignedOut {
-				s.Metrics.AuthFailed(refusedFor(r))
-			}
-			return err
-		}
+	// Other sites can make a browser send its cookies, or sign it in as somebody
+	// else, but not hide where from. They can't make it send this header.
+	if r.Header.Get("Authorization") == "" && crossOrigin.Check(r) != nil {
+		return errOtherSite
 	}
+	var unknown error
+	if rt.who != anyone {
+		unknown = c.identify(r)
+	}
+	// Who is not known is limited too, by address.
 	if err := c.limit(w, r); err != nil {
 		return err
 	}
-	if rt.who == anyone {
-		return nil
+	if upstream.ErrorCode(unknown) == upstream.SignedOut {
+		s.Metrics.AuthFailed(refusedFor(r))
+	}
+	if unknown != nil || rt.who == anyone {
+		return unknown
 	}
 	if !c.who.may(rt) {
 		s.Metrics.AuthFailed("forbidden")
@@ -47,6 +52,10 @@ func (c *call) admit(w http.ResponseWriter, r *http.Request) error {
 	}
 	return nil
 }
+
+var crossOrigin = http.NewCrossOriginProtection()
+
+var errOtherSite = upstream.Errorf(upstream.Forbidden, "the request comes from another site")
 
 // refusedFor classes a request that nobody is known by.
 func refusedFor(r *http.Request) string {
@@ -72,27 +81,27 @@ func (c *call) identify(r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	c.who = s.principals.get(presented.text)
+	c.who = s.principals.get(presented)
 	for range 3 {
-		if c.customer, err = c.wanted(r); err != nil {
-			return err
-		}
+		// A refusal counts once it is sure that who asks is still the same.
+		var refused error
+		c.customer, refused = c.wanted(r)
 		now, err := s.freshness.of(ctx, c.customer)
 		if err != nil {
 			return err
 		}
 		if c.who.current(now.Access, c.started) {
-			if now.Data == 0 && c.customer != 0 {
+			c.who.touch(c)
+			c.revision = now.Data
+			if refused == nil && now.Data == 0 && c.customer != 0 {
 				return errNoCustomer
 			}
-			c.revision = now.Data
-			c.who.touch(c)
-			return nil
+			return refused
 		}
 		if c.who, err = s.lookUp(ctx, presented, now, c.started); err != nil {
 			return err
 		}
-		s.principals.put(presented.text, c.who)
+		s.principals.put(presented, c.who)
 	}
 	return upstream.Errorf(upstream.Unavailable, "users and keys are being changed; try again")
 }
@@ -136,7 +145,7 @@ func (c *call) limit(w http.ResponseWriter, r *http.Request) error {
 	if rate == (limit.Rate{}) {
 		return nil
 	}
-	key := class + " " + c.address
+	key := class + " " + network(c.address)
 	if c.who != nil {
 		key = class + " " + c.who.limited
 	}
@@ -155,6 +164,20 @@ func (c *call) limit(w http.ResponseWriter, r *http.Request) error {
 		Status: http.StatusTooManyRequests, Code: "too_many_requests", retryAfter: d.RetryAfter,
 		Detail: "too many requests; ask again after the seconds in Retry-After",
 	}
+}
+
+// network is an address as limits count it: of IPv6 the 64 bits that a provider gives
+// to one line, as whoever has one has all addresses behind it.
+func network(address string) string {
+	a, err := netip.ParseAddr(address)
+	if err != nil || a.Is4() {
+		return address
+	}
+	p, err := a.Prefix(64)
+	if err != nil {
+		return address
+	}
+	return p.Masked().String()
 }
 
 // window is how long a whole burst takes to come back, in seconds.
@@ -232,9 +255,6 @@ func (s *Server) clientAddress(r *http.Request) string {
 	if err != nil {
 		return r.RemoteAddr
 	}
-	if len(s.Proxies) == 0 {
-		return host
-	}
 	address, err := netip.ParseAddr(host)
 	if err != nil {
 		return host
@@ -247,7 +267,7 @@ func (s *Server) clientAddress(r *http.Request) string {
 		}
 		address = hop
 	}
-	return address.Unmap().String()
+	return address.Unmap().WithZone("").String()
 }
 
 func (s *Server) isProxy(a netip.Addr) bool {

@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -62,8 +61,7 @@ type Server struct {
 	huma       huma.API
 	routes     []*route
 	hasher     *auth.Hasher
-	signer     *auth.Signer
-	secret     []byte // of page cursors and ETags, one for a database
+	keys       atomic.Pointer[keys]
 	principals principals
 	freshness  freshness
 	near       limit.Cache
@@ -73,22 +71,21 @@ type Server struct {
 	health     health
 	// healthAnswer is what quickHealth wrote last.
 	healthAnswer atomic.Pointer[healthAnswer]
-	macs         sync.Pool
 	audit        *auditor
 	document     document
 }
 
 // New makes the server of an open database.
 func New(ctx context.Context, o Options) (*Server, error) {
-	s := &Server{Options: o, mux: http.NewServeMux(), hasher: auth.NewHasher(), near: limit.NewMemoryCache(o.CacheBytes, o.Now)}
-	if err := s.loadKeys(ctx); err != nil {
+	near := limit.NewMemoryCache(o.CacheBytes, o.Now)
+	s := &Server{Options: o, mux: http.NewServeMux(), hasher: auth.NewHasher(), near: near}
+	if _, err := s.loadKeys(ctx, s.Now()); err != nil {
 		return nil, err
 	}
 	s.freshness.read = o.Store.Revisions
-	s.macs.New = s.newMAC
 	s.unmatched = o.Metrics.Route("unmatched", "")
-	s.lookups = o.Metrics.Cache("answers", nil)
-	s.audit = newAuditor(o.Store, o.Log, o.Now)
+	s.lookups = o.Metrics.Cache("answers", near.Bytes)
+	s.audit = newAuditor(o.Store, o.Log, o.Now, o.Metrics.AuditDropped)
 	s.huma = s.newHuma()
 	s.register()
 	s.mux.HandleFunc("/", s.noRoute)

@@ -25,7 +25,7 @@ type createAPIKeyInput struct {
 	Body struct {
 		Name      string        `json:"name" minLength:"1" maxLength:"100" doc:"What the key is for."`
 		Role      upstream.Role `json:"role" enum:"viewer,analyst,admin" doc:"At most one's own."`
-		Scopes    []string      `json:"scopes,omitempty" maxItems:"20" doc:"The resources the key is for, as claims or uploads; all if not given."`
+		Scopes    []string      `json:"scopes,omitempty" minItems:"1" maxItems:"20" doc:"The resources the key is for, as claims or uploads; all if not given."`
 		ExpiresAt *time.Time    `json:"expires_at,omitempty"`
 	}
 }
@@ -62,6 +62,7 @@ func (s *Server) createAPIKey(ctx context.Context, in *createAPIKeyInput) (*crea
 		return nil, err
 	}
 	key, prefix, hash := auth.NewAPIKey()
+	auditChange(ctx, map[string]any{"name": in.Body.Name, "prefix": prefix, "role": in.Body.Role, "scopes": in.Body.Scopes, "expires_at": in.Body.ExpiresAt})
 	made, err := s.Store.CreateAPIKey(ctx, upstream.APIKey{
 		Customer: c.customer, Name: in.Body.Name, Prefix: prefix, Role: in.Body.Role, Scopes: append([]string{}, in.Body.Scopes...),
 		CreatedBy: c.who.actor, ExpiresAt: in.Body.ExpiresAt,
@@ -77,5 +78,8 @@ type apiKeyOutput struct{ Body upstream.APIKey }
 func (s *Server) revokeAPIKey(ctx context.Context, in *OfCustomerAndID) (*apiKeyOutput, error) {
 	c := of(ctx)
 	k, err := s.Store.RevokeAPIKey(ctx, c.customer, in.ID, c.started)
+	if upstream.ErrorCode(err) == upstream.NotFound {
+		err = upstream.Errorf(upstream.NotFound, "there is no such API key")
+	}
 	return &apiKeyOutput{k}, err
 }

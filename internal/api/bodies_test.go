@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// bodies are good bodies of the operations that take JSON.
-var bodies = map[string]string{
+// goodBodies are good bodies of the operations that take JSON.
+var goodBodies = map[string]string{
 	"POST auth/token/":           `{"username":"viewerA","password":"correct horse battery"}`,
 	"POST auth/token/refresh/":   `{"refresh":"x"}`,
 	"POST auth/token/verify/":    `{"token":"x"}`,
@@ -43,7 +43,7 @@ func (w *world) takingJSON() (ops []operation) {
 		if op.RequestBody == nil || op.RequestBody.Value.Content["application/json"] == nil {
 			continue
 		}
-		if _, known := bodies[op.method+" "+op.path]; !known {
+		if _, known := goodBodies[op.method+" "+op.path]; !known {
 			w.Errorf("%s %s has no body in the table", op.method, op.path)
 		}
 		ops = append(ops, op)
@@ -145,7 +145,7 @@ func TestAWrongFieldIsNamed(t *testing.T) {
 	values := []string{`null`, `1`, `-1`, `1.5`, `1e300`, `true`, `"x"`, `""`, `[]`, `{}`, `[1]`, `[null]`, `[[]]`, `{"a":1}`, `["x"]`, `"a\u0000b"`, `"\ud800"`, `"<script>"`, `"2026-02-30"`, `"0000-01-01"`, `"9999-12-31T00:00:00Z"`, `"10000-01-01"`, `"` + strings.Repeat("y", 5000) + `"`, `"` + strings.Repeat("é", 5000) + `"`}
 	for _, op := range p.takingJSON() {
 		good := map[string]json.RawMessage{}
-		if err := json.Unmarshal([]byte(bodies[op.method+" "+op.path]), &good); err != nil {
+		if err := json.Unmarshal([]byte(goodBodies[op.method+" "+op.path]), &good); err != nil {
 			t.Fatal(err)
 		}
 		schema := op.RequestBody.Value.Content["application/json"].Schema.Value
@@ -185,13 +185,13 @@ func TestAWrongFieldIsNamed(t *testing.T) {
 				}
 			}
 			if upper := strings.ToUpper(name); upper != name {
-				p.submit(op, strings.Replace(bodies[op.method+" "+op.path], `"`+name+`"`, `"`+upper+`"`, 1)).problem(http.StatusUnprocessableEntity, "invalid")
+				p.submit(op, strings.Replace(goodBodies[op.method+" "+op.path], `"`+name+`"`, `"`+upper+`"`, 1)).problem(http.StatusUnprocessableEntity, "invalid")
 			}
-			twice := strings.Replace(bodies[op.method+" "+op.path], "{", `{"`+name+`":`+string(good[name])+",", 1)
+			twice := strings.Replace(goodBodies[op.method+" "+op.path], "{", `{"`+name+`":`+string(good[name])+",", 1)
 			if got := p.submit(op, twice); !hasLocation(got.problem(http.StatusUnprocessableEntity, "invalid"), "body."+name) {
 				t.Errorf("%s twice: %s", name, got.body)
 			}
-			escaped := strings.Replace(bodies[op.method+" "+op.path], "{", fmt.Sprintf(`{"\u%04x%s":%s,`, name[0], name[1:], good[name]), 1)
+			escaped := strings.Replace(goodBodies[op.method+" "+op.path], "{", fmt.Sprintf(`{"\u%04x%s":%s,`, name[0], name[1:], good[name]), 1)
 			p.submit(op, escaped).problem(http.StatusUnprocessableEntity, "invalid")
 		}
 	}
@@ -287,7 +287,7 @@ func TestABodyThatDoesNotComeIsNotWaitedFor(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, op := range p.takingJSON() {
-		body := bodies[op.method+" "+op.path]
+		body := goodBodies[op.method+" "+op.path]
 		for name, c := range map[string]struct {
 			request string
 			status  int
@@ -326,7 +326,7 @@ func TestABodyThatDoesNotComeIsNotWaitedFor(t *testing.T) {
 func TestAGoodBodyIsTaken(t *testing.T) {
 	p := populate(t, worldOptions{})
 	for _, op := range p.takingJSON() {
-		got := p.submit(op, "\r\n\t "+bodies[op.method+" "+op.path]+" \n")
+		got := p.submit(op, "\r\n\t "+goodBodies[op.method+" "+op.path]+" \n")
 		known := op.Responses.Status(got.status)
 		if got.status >= 500 || known == nil {
 			t.Errorf("%s: %d %s", got.request, got.status, got.body)
@@ -338,7 +338,7 @@ func TestAGoodBodyIsTaken(t *testing.T) {
 }
 
 func FuzzCheckJSON(f *testing.F) {
-	for _, body := range bodies {
+	for _, body := range goodBodies {
 		f.Add([]byte(body))
 	}
 	for _, text := range []string{`{"a":1,"a":2}`, `{"a":{"a":1},"b":[{"a":1},{"a":2}]}`, `["a\u0000"]`, `{"\u0061":1,"a":2}`, "1", `"x"`, "[[[]]]", "{}{}", "\xff", ""} {

@@ -52,11 +52,13 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if queries != nil {
 		w.Header().Set("X-Query-Count", fmt.Sprint(queries.N()))
 	}
-	c.send(w, r, a)
 	if rt.has(audited) && a.status < http.StatusBadRequest {
-		s.audit.read(c, r, a)
+		s.audit.read(c, r, a) // before anybody has seen it
 	}
-	rt.counters.End(a.status, s.Now().Sub(c.started), int64(len(a.body)))
+	c.send(w, r, a)
+	took := s.Now().Sub(c.started)
+	rt.counters.End(a.status, took, int64(len(a.body)))
+	telemetry.LogRequest(r.Context(), s.Log, c.id, rt.method, rt.pattern, a.status, took, int64(len(a.body)))
 }
 
 // bodyTimeout bounds how long a body may take that is read whole.
@@ -68,7 +70,8 @@ func (rt *route) answer(c *call, w http.ResponseWriter, r *http.Request) (a *ans
 	s := rt.server
 	defer func() {
 		if fault := recover(); fault != nil {
-			c.log(r.Context(), "fault", fmt.Errorf("panic: %v\n%s", fault, debug.Stack()))
+			// What was panicked with may quote a claim, the trace holds none.
+			c.log(r.Context(), "fault", fmt.Errorf("panic of a %T\n%s", fault, debug.Stack()))
 			a = (&Problem{Status: http.StatusInternalServerError, Code: string(upstream.Internal), Detail: "a fault of ours; the log has it under the request id"}).answer(c)
 		}
 	}()
@@ -114,7 +117,9 @@ func (s *Server) make(ctx context.Context, c *call, r *http.Request) *answer {
 		}
 	}
 	if c.route.writes() {
-		ctx = store.WithAudit(ctx, c.entry(r))
+		e := c.entry(r)
+		e.Detail = c.changes(r)
+		ctx = store.WithAudit(ctx, e)
 	}
 	a := c.route.handle(ctx, r)
 	a.shown = c.shown
@@ -138,5 +143,5 @@ func (c *call) log(ctx context.Context, what string, err error) {
 	if errors.Is(err, context.Canceled) {
 		return // the client went away
 	}
-	c.server.Log.ErrorContext(ctx, what, "request", c.id, "route", pattern, "customer", c.customer, "error", err)
+	c.server.Log.ErrorContext(ctx, what, "request_id", c.id, "route", pattern, "customer", c.customer, "error", err)
 }

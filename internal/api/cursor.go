@@ -50,7 +50,7 @@ func (s *Server) decodeCursor(bound, text string, keys int) (out []int64, ok boo
 }
 
 func (s *Server) signCursor(bound string, b []byte) []byte {
-	h := hmac.New(sha256.New, s.secret)
+	h := hmac.New(sha256.New, s.keys.Load().secret)
 	h.Write([]byte("cursor\x00" + bound + "\x00"))
 	h.Write(b)
 	return h.Sum(nil)[:tagBytes]

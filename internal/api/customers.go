@@ -45,7 +45,7 @@ func (s *Server) getCustomer(ctx context.Context, in *IDInput) (*customerOutput,
 }
 
 type customerName struct {
-	Name string `json:"name" minLength:"1" maxLength:"200" doc:"Unique."`
+	Name string `json:"name" minLength:"1" maxLength:"200" example:"Northside Orthopedics" doc:"Unique."`
 }
 
 type createCustomerInput struct{ Body customerName }

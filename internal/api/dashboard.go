@@ -79,7 +79,7 @@ const trendDays = 365
 type denialRateTrendInput struct {
 	OfCustomer
 	Payer     string              `query:"payer" maxLength:"200" doc:"One payer; all together if not given."`
-	Interval  upstream.PeriodUnit `query:"interval" enum:"week,month" default:"month"`
+	Interval  upstream.PeriodUnit `query:"interval" enum:"week,month" default:"month" doc:"What a period is."`
 	StartDate day                 `query:"start_date" doc:"The first day of decisions; a year before the last one if not given."`
 	EndDate   day                 `query:"end_date" doc:"The last day of decisions; today if not given."`
 }

@@ -32,8 +32,7 @@ func (s *Server) newHuma() huma.API {
 	aliases(config.Components.Schemas)
 	config.CreateHooks = nil
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "", "", ""
-	config.Info.Description = "Upstream warns a medical practice, days after it starts, that an insurer has changed how it decides or pays claims. " +
-		"Money is in integer cents, rates are fractions of 1, dates are YYYY-MM-DD, times are RFC 3339 in UTC. Every path works with and without the slash at its end."
+	config.Info.Description = description
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"bearer":  {Type: "http", Scheme: "bearer", Description: "An access token of auth/token/, or an API key."},
 		"session": {Type: "apiKey", In: "cookie", Name: cookieName, Description: "The cookie of auth/login/."},
@@ -43,10 +42,8 @@ func (s *Server) newHuma() huma.API {
 
 // newDocument writes the document of the routes that are registered.
 func (s *Server) newDocument() (d document, err error) {
+	s.describe()
 	api := s.huma.OpenAPI()
-	for _, rt := range s.routes {
-		documentProblems(rt.op)
-	}
 	if d.json, err = json.MarshalIndent(api, "", "  "); err != nil {
 		return d, err
 	}
@@ -56,7 +53,7 @@ func (s *Server) newDocument() (d document, err error) {
 	if d.style, err = docs.ReadFile("docs/docs.css"); err != nil {
 		return d, err
 	}
-	page, err := template.New("docs.html").Funcs(template.FuncMap{"schema": describe, "anchor": anchor}).ParseFS(docs, "docs/docs.html")
+	page, err := template.New("docs.html").Funcs(template.FuncMap{"schema": typeOf, "anchor": anchor, "words": enumOf}).ParseFS(docs, "docs/docs.html")
 	if err != nil {
 		return d, err
 	}
@@ -64,23 +61,6 @@ func (s *Server) newDocument() (d document, err error) {
 	err = page.Execute(&out, s.pageData())
 	d.page = out.Bytes()
 	return d, err
-}
-
-// documentProblems adds the headers of problems, and 304.
-func documentProblems(op *huma.Operation) {
-	for status, r := range op.Responses {
-		text := &huma.Schema{Type: huma.TypeString}
-		if r.Headers == nil {
-			r.Headers = map[string]*huma.Param{}
-		}
-		r.Headers["X-Request-Id"] = &huma.Header{Description: "The request, as the log names it.", Schema: text}
-		switch status {
-		case "429", "503":
-			r.Headers["Retry-After"] = &huma.Header{Description: "Seconds to wait.", Schema: &huma.Schema{Type: huma.TypeInteger}}
-		case "401":
-			r.Headers["WWW-Authenticate"] = &huma.Header{Description: "How to sign in.", Schema: text}
-		}
-	}
 }
 
 // docOperation is an operation as the page shows it.
@@ -95,15 +75,16 @@ type docOperation struct {
 }
 
 type docGroup struct {
-	Name       string
-	Operations []docOperation
+	Name, Description string
+	Operations        []docOperation
 }
 
 type docPage struct {
-	Title, Version, Description string
-	Groups                      []docGroup
-	Schemas                     []docSchema
-	Problems                    []docProblem
+	Title, Version string
+	Description    []string // its paragraphs
+	Groups         []docGroup
+	Schemas        []docSchema
+	Problems       []docProblem
 }
 
 type docSchema struct {
@@ -118,13 +99,13 @@ type docProblem struct {
 
 func (s *Server) pageData() docPage {
 	api := s.huma.OpenAPI()
-	p := docPage{Title: api.Info.Title, Version: s.Version, Description: api.Info.Description}
+	p := docPage{Title: api.Info.Title, Version: s.Version, Description: strings.Split(api.Info.Description, "\n\n")}
+	for _, tag := range api.Tags {
+		p.Groups = append(p.Groups, docGroup{Name: tag.Name, Description: tag.Description})
+	}
 	for _, rt := range s.routes {
-		if len(p.Groups) == 0 || p.Groups[len(p.Groups)-1].Name != rt.scope {
-			p.Groups = append(p.Groups, docGroup{Name: rt.scope})
-		}
-		g := &p.Groups[len(p.Groups)-1]
-		g.Operations = append(g.Operations, rt.documented())
+		i := slices.IndexFunc(p.Groups, func(g docGroup) bool { return g.Name == rt.scope })
+		p.Groups[i].Operations = append(p.Groups[i].Operations, rt.documented())
 	}
 	for name, schema := range api.Components.Schemas.Map() {
 		p.Schemas = append(p.Schemas, docSchema{name, schema})
@@ -154,8 +135,11 @@ func (rt *route) documented() docOperation {
 		slices.Sort(d.BodyTypes)
 	}
 	for status, r := range rt.op.Responses {
-		if status >= "400" || status == "default" {
+		if status >= "400" {
 			d.Problems = append(d.Problems, status)
+			continue
+		}
+		if r.Content == nil && d.Answer != nil || status == "304" {
 			continue
 		}
 		d.Status = status
@@ -177,29 +161,50 @@ func (rt *route) whoMay() string {
 	return "role " + string(rt.who.role) + " or above"
 }
 
-// describe writes a schema's type in a few words.
-func describe(s *huma.Schema) string {
+// typeOf writes a schema's type in a few words.
+func typeOf(s *huma.Schema) string {
+	if s == nil {
+		return ""
+	}
+	name := s.Type
+	switch {
+	case anchor(s) != "" && s.Type != huma.TypeArray:
+		name = anchor(s)
+	case s.Type == huma.TypeArray:
+		name = "list of " + typeOf(s.Items)
+	case s.Format != "":
+		name += " (" + s.Format + ")"
+	}
+	if s.Nullable {
+		name += " or null"
+	}
+	return name
+}
+
+// anchor is the name of the shape that a schema is, or lists; rows have theirs as a
+// title.
+func anchor(s *huma.Schema) string {
+	for s != nil && s.Type == huma.TypeArray {
+		s = s.Items
+	}
 	switch {
 	case s == nil:
 		return ""
 	case s.Ref != "":
 		return strings.TrimPrefix(s.Ref, "#/components/schemas/")
-	case s.Type == huma.TypeArray:
-		return "list of " + describe(s.Items)
-	case s.Format != "":
-		return s.Type + " (" + s.Format + ")"
 	}
-	return s.Type
+	return s.Title
 }
 
-func anchor(s *huma.Schema) string {
-	for s != nil && s.Type == huma.TypeArray {
+// enumOf are the words that a value, or each of a list, is one of.
+func enumOf(s *huma.Schema) []any {
+	if s != nil && s.Type == huma.TypeArray {
 		s = s.Items
 	}
 	if s == nil {
-		return ""
+		return nil
 	}
-	return strings.TrimPrefix(s.Ref, "#/components/schemas/")
+	return s.Enum
 }
 
 // static serves what never changes while the server runs.

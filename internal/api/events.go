@@ -25,12 +25,12 @@ type activeEventsInput struct {
 
 // FeedFilter chooses drift events.
 type FeedFilter struct {
-	Payer         string          `query:"payer" maxLength:"200"`
-	CPTGroup      string          `query:"cpt_group" maxLength:"100"`
-	DriftType     upstream.Signal `query:"drift_type" enum:"DENIAL_RATE,DECISION_TIME,ALLOWED_AMOUNT,TAKEBACK,OVERTURN"`
-	Tier          upstream.Tier   `query:"tier" enum:"alert,watch"`
-	MinSeverity   float64         `query:"min_severity" minimum:"0" maximum:"1" default:"0"`
-	MaxSeverity   float64         `query:"max_severity" minimum:"0" maximum:"1" default:"1"`
+	Payer         string          `query:"payer" maxLength:"200" doc:"The name of a payer."`
+	CPTGroup      string          `query:"cpt_group" maxLength:"100" doc:"A procedure group."`
+	DriftType     upstream.Signal `query:"drift_type" enum:"DENIAL_RATE,DECISION_TIME,ALLOWED_AMOUNT,TAKEBACK,OVERTURN" doc:"What changed."`
+	Tier          upstream.Tier   `query:"tier" enum:"alert,watch" doc:"An alert is within the false-alarm budget; a watch is listed only."`
+	MinSeverity   float64         `query:"min_severity" minimum:"0" maximum:"1" default:"0" doc:"The least severity."`
+	MaxSeverity   float64         `query:"max_severity" minimum:"0" maximum:"1" default:"1" doc:"The greatest severity."`
 	ReportRun     int64           `query:"report_run" minimum:"1" doc:"The run that told it last."`
 	CreatedAfter  instant         `query:"created_after" doc:"From this time on."`
 	CreatedBefore instant         `query:"created_before" doc:"Before this time."`
@@ -73,7 +73,12 @@ func (s *Server) listActiveEvents(ctx context.Context, in *activeEventsInput) (*
 
 func (s *Server) events(ctx context.Context, p *Paging, f store.EventFilter) (*listOutput[upstream.DriftEvent], error) {
 	return found(ctx, p, func(page upstream.Page) (upstream.List[upstream.DriftEvent], error) {
-		return of(ctx).tenant.Events(ctx, f, page)
+		c := of(ctx)
+		list, err := c.tenant.Events(ctx, f, page)
+		if err == nil && (p.Fields == "" || strings.Contains(p.Fields, "sample_claim_ids")) {
+			err = c.showingSamples(ctx, list.Items...)
+		}
+		return list, err
 	})
 }
 
@@ -89,6 +94,9 @@ func (s *Server) getEvent(ctx context.Context, in *OfCustomerAndID) (*eventOutpu
 	t := of(ctx).tenant
 	e, err := s.event(ctx, in.ID)
 	if err != nil {
+		return nil, err
+	}
+	if err := of(ctx).showingSamples(ctx, e); err != nil {
 		return nil, err
 	}
 	history, err := t.EventHistory(ctx, in.ID)
@@ -110,7 +118,7 @@ type judgeEventInput struct {
 	Body struct {
 		Status *upstream.EventStatus `json:"status,omitempty" enum:"open,acknowledged,resolved,noise" doc:"acknowledged: somebody is at it. resolved: over; what it came to is normal now. noise: a false alarm; its node needs more evidence from now on. open: again."`
 		Owner  *string               `json:"owner,omitempty" maxLength:"200" doc:"Who takes care of it."`
-		Note   *string               `json:"note,omitempty" maxLength:"4000"`
+		Note   *string               `json:"note,omitempty" maxLength:"4000" doc:"What to remember; replaces the note that is there."`
 	}
 }
 
@@ -134,7 +142,7 @@ func (s *Server) judgeEvent(ctx context.Context, in *judgeEventInput) (*eventOut
 
 type eventClaimsInput struct {
 	OfCustomerAndID
-	PageSize int   `query:"page_size" minimum:"1" maximum:"500" default:"50"`
+	PageSize int   `query:"page_size" minimum:"1" maximum:"500" default:"50" doc:"Rows on a page."`
 	After    int64 `query:"after" minimum:"1" doc:"The id of the last claim of the page before."`
 }
 
@@ -166,6 +174,17 @@ func (s *Server) listEventClaims(ctx context.Context, in *eventClaimsInput) (*ev
 	}
 	c.showing(claims)
 	return out, nil
+}
+
+// showingSamples notes the claims whose numbers events show.
+func (c *call) showingSamples(ctx context.Context, events ...upstream.DriftEvent) error {
+	var numbers []string
+	for i := range events {
+		numbers = append(numbers, events[i].SampleClaimIDs...)
+	}
+	ids, err := c.tenant.LinesOf(ctx, numbers)
+	c.shown = appendIDs(c.shown, ids)
+	return err
 }
 
 // showing notes the claims that an answer shows.

@@ -1,12 +1,11 @@
 package api
 
 import (
+	"bytes"
 	"context"
-	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
-	"encoding/json"
 	"net/http"
 	"strings"
 	"time"
@@ -31,8 +30,9 @@ func (s *Server) tag(c *call, r *http.Request) (tag [tagBytes]byte) {
 	buf = append(buf, strings.TrimSuffix(r.URL.Path, "/")...)
 	buf = append(buf, '?')
 	buf = append(buf, r.URL.RawQuery...)
-	mac := s.macs.Get().(*mac)
-	defer s.macs.Put(mac)
+	k := s.keys.Load()
+	mac := k.macs.Get().(*mac)
+	defer k.macs.Put(mac)
 	mac.Reset()
 	mac.Write(buf)
 	copy(tag[:], mac.Sum(mac.sum[:0]))
@@ -50,9 +50,7 @@ const makeTimeout = 20 * time.Second
 func (s *Server) keptAnswer(c *call, r *http.Request) *answer {
 	tag := s.tag(c, r)
 	e := chooseEncoding(r.Header.Get("Accept-Encoding"))
-	key := string(append(tag[:], byte(e)))
-	match := r.Header.Get("If-None-Match")
-	if match != "" {
+	if match := r.Header.Get("If-None-Match"); match != "" && match != "*" {
 		// What the client has was made from the same tag; it need not be kept here.
 		if etag := etagOf(tag, e); listHas(match, etag) {
 			return &answer{status: http.StatusNotModified, etag: etag}
@@ -61,14 +59,16 @@ func (s *Server) keptAnswer(c *call, r *http.Request) *answer {
 			return &answer{status: http.StatusNotModified, etag: etag}
 		}
 	}
-	a := s.keptOrMade(c, r, tag, e, key)
-	if a.status == http.StatusOK && match == "*" {
+	a := s.foundOrMade(c, r, tag, e)
+	if a.status == http.StatusOK && r.Header.Get("If-None-Match") == "*" { // now that there is an answer
 		return &answer{status: http.StatusNotModified, etag: a.etag}
 	}
 	return a
 }
 
-func (s *Server) keptOrMade(c *call, r *http.Request, tag [tagBytes]byte, e encoding, key string) *answer {
+// foundOrMade returns the answer that is kept under a tag, or makes it.
+func (s *Server) foundOrMade(c *call, r *http.Request, tag [tagBytes]byte, e encoding) *answer {
+	key := string(append(tag[:], byte(e)))
 	if a := s.find(r.Context(), key); a != nil {
 		a.etag = etagOf(tag, a.encoding)
 		return a
@@ -89,7 +89,7 @@ func (s *Server) keptOrMade(c *call, r *http.Request, tag [tagBytes]byte, e enco
 	if a.status == http.StatusOK {
 		a.etag = etagOf(tag, a.encoding)
 	} else if first.request != c.id { // a problem names the request
-		a.body = withRequestID(a.body, c.id)
+		a.body = bytes.Replace(a.body, requestID(first.request), requestID(c.id), 1)
 	}
 	return &a
 }
@@ -100,19 +100,8 @@ type madeFor struct {
 	request string
 }
 
-// withRequestID is the body of a problem that was made for another request.
-func withRequestID(body []byte, id string) []byte {
-	var p Problem
-	if err := json.Unmarshal(body, &p); err != nil {
-		return body // it is no problem
-	}
-	p.RequestID = id
-	out, err := json.Marshal(p)
-	if err != nil {
-		panic(err) // it is made of texts
-	}
-	return append(out, '\n')
-}
+// requestID is how a problem names a request.
+func requestID(id string) []byte { return []byte(`"request_id":"` + id + `"`) }
 
 func etagOf(tag [tagBytes]byte, e encoding) string {
 	out := make([]byte, 0, 32)
@@ -215,8 +204,6 @@ type hash interface {
 	Sum([]byte) []byte
 	Reset()
 }
-
-func (s *Server) newMAC() any { return &mac{hash: hmac.New(sha256.New, s.secret)} }
 
 // appendIDs packs ascending or descending ids into few bytes.
 func appendIDs(b []byte, ids []int64) []byte {

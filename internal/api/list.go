@@ -87,7 +87,7 @@ func (row[T]) Schema(registry huma.Registry) *huma.Schema {
 		return of
 	}
 	partial := *registry.SchemaFromRef(of.Ref)
-	partial.Required = nil
+	partial.Required, partial.Title = nil, of.Ref[strings.LastIndex(of.Ref, "/")+1:]
 	partial.PrecomputeMessages()
 	return &partial
 }

@@ -130,6 +130,7 @@ func newWorld(t testing.TB, o worldOptions) *world {
 	front := httptest.NewServer(w.judge)
 	w.url = front.URL
 	t.Cleanup(func() {
+		w.checkLog()
 		w.client.CloseIdleConnections()
 		front.Close()
 		stop()

@@ -20,8 +20,8 @@ func (s *Server) listPayerMappings(ctx context.Context, in *mappingsInput) (*lis
 type payerMappingOutput struct{ Body upstream.PayerMapping }
 
 type payerMappingBody struct {
-	Raw   string `json:"raw_name" minLength:"1" maxLength:"200" doc:"As files write it; case and punctuation don't matter."`
-	Payer string `json:"payer" minLength:"1" maxLength:"200" doc:"The payer that is meant."`
+	Raw   string `json:"raw_name" minLength:"1" maxLength:"200" example:"BCBS OF MICH" doc:"As files write it; case and punctuation don't matter."`
+	Payer string `json:"payer" minLength:"1" maxLength:"200" example:"Blue Cross Blue Shield of Michigan" doc:"The payer that is meant."`
 }
 
 type createPayerMappingInput struct {
@@ -104,8 +104,8 @@ type cptMappingOutput struct{ Body upstream.CPTMapping }
 type createCPTMappingInput struct {
 	OfCustomer
 	Body struct {
-		Code     string `json:"code" minLength:"5" maxLength:"5" doc:"A CPT or HCPCS code."`
-		CPTGroup string `json:"cpt_group" minLength:"1" maxLength:"100"`
+		Code     string `json:"code" minLength:"5" maxLength:"5" example:"97110" doc:"A CPT or HCPCS code."`
+		CPTGroup string `json:"cpt_group" minLength:"1" maxLength:"100" example:"Physical therapy"`
 	}
 }
 

@@ -93,13 +93,12 @@ var errSignedOut = upstream.Errorf(upstream.SignedOut, "sign in first: send Auth
 // credentialOf returns the credential of a request.
 func credentialOf(r *http.Request) (credential, error) {
 	header := r.Header.Get("Authorization")
+	if len(r.Header["Authorization"]) > 1 { // a proxy may have looked at the other one
+		return credential{}, errSignedOut
+	}
 	if header == "" {
 		if k, err := r.Cookie(cookieName); err == nil && k.Value != "" {
-			// Other sites can make a browser send its cookies, but not hide where from.
-			if err := crossOrigin.Check(r); err != nil {
-				return credential{}, upstream.Errorf(upstream.Forbidden, "the request comes from another site")
-			}
-			return credential{"cookie " + k.Value, cookie}, nil
+			return credential{k.Value, cookie}, nil
 		}
 		return credential{}, errSignedOut
 	}
@@ -114,15 +113,13 @@ func credentialOf(r *http.Request) (credential, error) {
 	return credential{text, bearerToken}, nil
 }
 
-var crossOrigin = http.NewCrossOriginProtection()
-
 // lookUp asks the database who a credential belongs to.
 func (s *Server) lookUp(ctx context.Context, presented credential, now store.Revisions, at time.Time) (*principal, error) {
 	switch presented.kind {
 	case apiKey:
 		return s.byKey(ctx, presented.text, now, at)
 	case cookie:
-		hash, ok := auth.SecretHash(strings.TrimPrefix(presented.text, "cookie "))
+		hash, ok := auth.SecretHash(presented.text)
 		if !ok {
 			return nil, errSignedOut
 		}
@@ -132,7 +129,7 @@ func (s *Server) lookUp(ctx context.Context, presented credential, now store.Rev
 		}
 		return s.bySession(ctx, session, session.ExpiresAt, now, at)
 	}
-	token, err := s.signer.Verify(presented.text, auth.Access, at)
+	token, err := s.verify(ctx, presented.text, auth.Access, at)
 	if err != nil {
 		return nil, err
 	}
@@ -202,23 +199,23 @@ func (s *Server) byKey(ctx context.Context, text string, now store.Revisions, at
 // principals keeps who was seen lately, by credential.
 type principals struct {
 	mu sync.RWMutex
-	by map[string]*principal
+	by map[credential]*principal
 }
 
 // maxPrincipals bounds them; all are forgotten when it is reached, and looked up again.
 const maxPrincipals = 20_000
 
-func (k *principals) get(text string) *principal {
+func (k *principals) get(presented credential) *principal {
 	k.mu.RLock()
 	defer k.mu.RUnlock()
-	return k.by[text]
+	return k.by[presented]
 }
 
-func (k *principals) put(text string, p *principal) {
+func (k *principals) put(presented credential, p *principal) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.by == nil || len(k.by) >= maxPrincipals {
-		k.by = map[string]*principal{}
+		k.by = map[credential]*principal{}
 	}
-	k.by[text] = p
+	k.by[presented] = p
 }

@@ -90,11 +90,13 @@ func problemOf(ctx context.Context, err error) *Problem {
 	return p.complete(c)
 }
 
-// complete adds what follows from the rest.
+// complete returns the problem with what follows from the rest. It is a copy: some
+// problems are shared by requests.
 func (p *Problem) complete(c *call) *Problem {
-	p.Title, p.RequestID = http.StatusText(p.Status), c.id
-	p.Type = Prefix + "docs/#problem-" + p.Code
-	return p
+	whole := *p
+	whole.Title, whole.RequestID = http.StatusText(p.Status), c.id
+	whole.Type = Prefix + "docs/#problem-" + p.Code
+	return &whole
 }
 
 // answer is the problem as it is sent.

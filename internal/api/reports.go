@@ -11,8 +11,8 @@ import (
 type runsInput struct {
 	OfCustomer
 	Paging
-	Status  upstream.RunStatus `query:"status" enum:"running,success,failed"`
-	RunType string             `query:"run_type" enum:"weekly,monthly,custom"`
+	Status  upstream.RunStatus `query:"status" enum:"running,success,failed" doc:"How far runs are."`
+	RunType string             `query:"run_type" enum:"weekly,monthly,custom" doc:"By schedule or on demand."`
 }
 
 func (s *Server) listRuns(ctx context.Context, in *runsInput) (*listOutput[upstream.ReportRun], error) {
@@ -34,10 +34,12 @@ func (s *Server) getRun(ctx context.Context, in *OfCustomerAndID) (*runOutput, e
 
 type triggerRunInput struct {
 	OfCustomer
-	Body struct {
-		RunType string `json:"run_type,omitempty" enum:"weekly,monthly,custom" default:"custom"`
-		AsOf    *day   `json:"as_of,omitempty" doc:"Uses only what was known on that day; the last day with a decision if not given."`
-	} `required:"false"`
+	Body *runRequest // none asks for what an empty one does
+}
+
+type runRequest struct {
+	RunType string `json:"run_type,omitempty" enum:"weekly,monthly,custom" default:"custom" doc:"What the run is called; they all do the same."`
+	AsOf    *day   `json:"as_of,omitempty" doc:"Uses only what was known on that day; the last day with a decision if not given."`
 }
 
 type triggeredRunOutput struct {
@@ -47,11 +49,15 @@ type triggeredRunOutput struct {
 
 func (s *Server) triggerRun(ctx context.Context, in *triggerRunInput) (*triggeredRunOutput, error) {
 	c := of(ctx)
-	asOf := upstream.Day(0)
-	if in.Body.AsOf != nil {
-		asOf = in.Body.AsOf.Day
+	asked := runRequest{RunType: "custom"}
+	if in.Body != nil {
+		asked = *in.Body
 	}
-	r, _, err := c.tenant.RequestRun(ctx, store.RunRequest{Type: in.Body.RunType, Detector: detection.Upstream, AsOf: asOf}, c.started)
+	asOf := upstream.Day(0)
+	if asked.AsOf != nil {
+		asOf = asked.AsOf.Day
+	}
+	r, _, err := c.tenant.RequestRun(ctx, store.RunRequest{Type: asked.RunType, Detector: detection.Upstream, AsOf: asOf}, c.started)
 	if err != nil {
 		return nil, err
 	}

@@ -85,12 +85,10 @@ func add[I, O any](s *Server, method, path string, may who, o options, summary s
 	for _, f := range more {
 		f(&op)
 	}
-	body := op.RequestBody
-	if rt.has(streamed) {
-		op.RequestBody = nil // huma would read it
-	}
 	s.routes = append(s.routes, rt)
 	adapter := &humaAdapter{rt}
+	stream := op.RequestBody // huma would read what it knows of
+	op.RequestBody = nil
 	huma.Register(routeAPI{s.huma, adapter}, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handler(ctx, in)
 		if err != nil {
@@ -98,8 +96,8 @@ func add[I, O any](s *Server, method, path string, may who, o options, summary s
 		}
 		return out, nil
 	})
-	if rt.has(streamed) {
-		rt.op.RequestBody = body
+	if stream != nil {
+		rt.op.RequestBody = stream
 		again := *rt.op.Responses["202"]
 		again.Description = "It was sent before, and is loaded."
 		rt.op.Responses["200"] = &again
@@ -122,11 +120,11 @@ func (rt *route) errors() []int {
 	if rt.writes() {
 		codes = append(codes, http.StatusBadRequest, http.StatusRequestTimeout, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 	}
-	if rt.has(login) && !slices.Contains(codes, http.StatusUnauthorized) {
-		codes = append(codes, http.StatusUnauthorized)
+	if rt.has(login) {
+		codes = append(codes, http.StatusUnauthorized, http.StatusForbidden)
 	}
 	slices.Sort(codes)
-	return codes
+	return slices.Compact(codes)
 }
 
 func (rt *route) security() []map[string][]string {

@@ -2,7 +2,7 @@ package api
 
 import (
 	"context"
-	"crypto/rand"
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -13,31 +13,9 @@ import (
 	"upstream/internal/store"
 )
 
-// loadKeys reads the keys of the database, or makes the first one.
-func (s *Server) loadKeys(ctx context.Context) error {
-	stored, err := s.Store.SigningKeys(ctx, newKey, s.Now())
-	if err != nil {
-		return err
-	}
-	ring := make([]auth.Key, len(stored))
-	for i, k := range stored {
-		ring[i] = auth.Key{ID: k.ID, Secret: k.Secret, CreatedAt: k.CreatedAt}
-	}
-	// The oldest: cursors and tags outlive a new key for as long as they can.
-	s.secret = append([]byte("answers "), ring[0].Secret...)
-	s.signer, err = auth.NewSigner(ring)
-	return err
-}
-
-func newKey() (id string, secret []byte) {
-	secret = make([]byte, 32)
-	_, _ = rand.Read(secret) // never fails
-	return rand.Text()[:8], secret
-}
-
 type credentials struct {
-	Username string `json:"username" minLength:"1" maxLength:"64"`
-	Password string `json:"password" minLength:"1" maxLength:"1024" format:"password"`
+	Username string `json:"username" minLength:"1" maxLength:"64" example:"testuser" doc:"As the user was made; upper and lower case are the same."`
+	Password string `json:"password" minLength:"1" maxLength:"1024" format:"password" example:"testpass123" doc:"The user's password."`
 }
 
 type credentialsInput struct {
@@ -52,15 +30,18 @@ type tokenPair struct {
 
 type tokenOutput struct{ Body tokenPair }
 
-var errWrongPassword = &Problem{Status: http.StatusUnauthorized, Code: string(upstream.SignedOut), challenge: true,
-	Detail: "there is no user with this name and password, or the user is disabled"}
+var errWrongPassword = &Problem{
+	Status: http.StatusUnauthorized, Code: string(upstream.SignedOut), challenge: true,
+	Detail: "there is no user with this name and password, or the user is disabled",
+}
 
 // accountRate bounds the guesses at one account, wherever they come from. A person
 // who forgot a password has 20, and then one each 10 seconds.
 var accountRate = limit.Rate{PerSecond: .1, Burst: 20}
 
 // authenticate returns the user of a name and password. It takes as long for a
-// user that doesn't exist, and says the same.
+// user that doesn't exist, and says the same. What is refused is audited here, what
+// follows from a right password by who asked.
 func (s *Server) authenticate(ctx context.Context, k credentials) (upstream.User, error) {
 	c := of(ctx)
 	name := strings.ToLower(k.Username)
@@ -71,8 +52,10 @@ func (s *Server) authenticate(ctx context.Context, k credentials) (upstream.User
 		}
 		if !d.Allowed {
 			s.Metrics.AuthFailed("locked")
-			return upstream.User{}, &Problem{Status: http.StatusTooManyRequests, Code: "too_many_requests", retryAfter: d.RetryAfter,
-				Detail: "too many sign-ins with this name; try again after the seconds in Retry-After"}
+			return upstream.User{}, &Problem{
+				Status: http.StatusTooManyRequests, Code: "too_many_requests", retryAfter: d.RetryAfter,
+				Detail: "too many sign-ins with this name; try again after the seconds in Retry-After",
+			}
 		}
 	}
 	user, hash, err := s.Store.UserForLogin(ctx, k.Username)
@@ -94,9 +77,11 @@ func (s *Server) authenticate(ctx context.Context, k credentials) (upstream.User
 			err = s.Store.RenewPasswordHash(ctx, user.ID, hash, renewed)
 		}
 	}
-	s.audit.note(c.signIn(user, "auth.signed_in"))
 	return user, err
 }
+
+// actionSignedIn is the action of a sign-in, which is committed with its session.
+const actionSignedIn = "auth.signed_in"
 
 // signIn is what the audit says of an attempt. A name that nobody has is not kept:
 // people type passwords there.
@@ -114,22 +99,27 @@ func (s *Server) createToken(ctx context.Context, in *credentialsInput) (*tokenO
 		return nil, err
 	}
 	c := of(ctx)
-	session, err := s.Store.CreateSession(ctx, upstream.Session{
+	session, err := s.Store.CreateSession(store.WithAudit(ctx, c.signIn(user, actionSignedIn)), upstream.Session{
 		User: user.ID, Kind: upstream.TokenSession, Address: c.address, Agent: shortAgent(in.UserAgent),
 	}, "", c.started)
 	if err != nil {
 		return nil, err
 	}
-	return s.pair(c, user.ID, session.ID, firstGeneration)
+	return s.pair(ctx, user.ID, session.ID, firstGeneration)
 }
 
 // firstGeneration is that of a session's first refresh token.
 const firstGeneration = 1
 
 // pair signs the tokens of a session.
-func (s *Server) pair(c *call, user, session, generation int64) (*tokenOutput, error) {
+func (s *Server) pair(ctx context.Context, user, session, generation int64) (*tokenOutput, error) {
+	c := of(ctx)
+	k, err := s.keysOf(ctx, c.started, keysTrusted)
+	if err != nil {
+		return nil, err
+	}
 	sign := func(use auth.Use, life time.Duration, generation int64) (string, error) {
-		return s.signer.Sign(auth.Token{Use: use, User: user, Session: session, Generation: generation, Issued: c.started, Expires: c.started.Add(life)})
+		return k.signer.Sign(auth.Token{Use: use, User: user, Session: session, Generation: generation, Issued: c.started, Expires: c.started.Add(life)})
 	}
 	access, err := sign(auth.Access, auth.AccessLife, 0)
 	if err != nil {
@@ -147,7 +137,7 @@ type refreshInput struct {
 
 func (s *Server) refreshToken(ctx context.Context, in *refreshInput) (*tokenOutput, error) {
 	c := of(ctx)
-	token, err := s.signer.Verify(in.Body.Refresh, auth.Refresh, c.started)
+	token, err := s.verify(ctx, in.Body.Refresh, auth.Refresh, c.started)
 	if err != nil {
 		s.Metrics.AuthFailed("token")
 		return nil, err
@@ -167,7 +157,7 @@ func (s *Server) refreshToken(ctx context.Context, in *refreshInput) (*tokenOutp
 		}
 		return nil, err
 	}
-	return s.pair(c, token.User, token.Session, next)
+	return s.pair(ctx, token.User, token.Session, next)
 }
 
 type verifyInput struct {
@@ -181,9 +171,9 @@ type verifyOutput struct{ Body struct{} }
 // verifyToken answers 200 for a good token and 401 for any other.
 func (s *Server) verifyToken(ctx context.Context, in *verifyInput) (*verifyOutput, error) {
 	c := of(ctx)
-	token, err := s.signer.Verify(in.Body.Token, auth.Access, c.started)
+	token, err := s.verify(ctx, in.Body.Token, auth.Access, c.started)
 	if err != nil {
-		if token, err = s.signer.Verify(in.Body.Token, auth.Refresh, c.started); err != nil {
+		if token, err = s.verify(ctx, in.Body.Token, auth.Refresh, c.started); err != nil {
 			return nil, err
 		}
 	}
@@ -191,7 +181,7 @@ func (s *Server) verifyToken(ctx context.Context, in *verifyInput) (*verifyOutpu
 	if err != nil {
 		return nil, signedOut(err)
 	}
-	if session.User != token.User {
+	if session.User != token.User || token.Use == auth.Refresh && token.Generation != session.Generation {
 		return nil, errSignedOut
 	}
 	if _, err := s.bySession(ctx, session, token.Expires, store.Revisions{}, c.started); err != nil {
@@ -212,7 +202,7 @@ func (s *Server) logIn(ctx context.Context, in *credentialsInput) (*loginOutput,
 	}
 	c := of(ctx)
 	secret, hash := auth.NewSecret()
-	_, err = s.Store.CreateSession(ctx, upstream.Session{
+	_, err = s.Store.CreateSession(store.WithAudit(ctx, c.signIn(user, actionSignedIn)), upstream.Session{
 		User: user.ID, Kind: upstream.BrowserSession, Address: c.address, Agent: shortAgent(in.UserAgent),
 	}, hash, c.started)
 	if err != nil {
@@ -297,6 +287,9 @@ func (s *Server) changePassword(ctx context.Context, in *passwordInput) (*noOutp
 		return nil, upstream.Errorf(upstream.Forbidden, "an API key has no password")
 	}
 	if _, err := s.authenticate(ctx, credentials{c.who.user.Username, in.Body.Old}); err != nil {
+		if errors.Is(err, errWrongPassword) { // the token is good
+			err = invalids{{"body.old_password", "is not your password"}}
+		}
 		return nil, err
 	}
 	hash, err := s.newPassword(ctx, c.who.user.Username, in.Body.New, "body.new_password")
@@ -342,6 +335,7 @@ func (s *Server) listSessions(ctx context.Context, _ *noInput) (*sessionsOutput,
 	return out, nil
 }
 
+// IDInput is the parameter of a route about one thing.
 type IDInput struct {
 	ID int64 `path:"id" minimum:"1"`
 }

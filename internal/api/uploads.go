@@ -72,13 +72,12 @@ func (in *createUploadInput) Resolve(ctx huma.Context) []error {
 
 // documentUpload says what the body is, which no type does.
 func documentUpload(op *huma.Operation) {
-	text := &huma.Schema{Type: huma.TypeString}
+	plain := &huma.Schema{Type: huma.TypeString}
 	file := &huma.Schema{Type: huma.TypeString, Format: "binary"}
 	op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
-		"text/csv":            {Schema: text},
+		"text/csv":            {Schema: plain, Example: "claim_id,payer,cpt,status,submitted_date,decided_date,allowed,denial_code\nC-1001,Aetna,97110,paid,2026-03-02,2026-03-09,112.40,\nC-1002,Aetna,97110,denied,2026-03-02,2026-03-11,,CO-197\n"},
 		"multipart/form-data": {Schema: &huma.Schema{Type: huma.TypeObject, Properties: map[string]*huma.Schema{"file": file}, Required: []string{"file"}}},
 	}}
-	op.DefaultStatus = http.StatusAccepted
 	op.Description = "A CSV file with a header row, as the body itself or as the field file of a form; gzip with Content-Encoding. " +
 		"It is loaded in the background: ask the upload how far it is. Sending the same bytes again changes nothing and answers with the same upload."
 }

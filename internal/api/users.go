@@ -22,6 +22,7 @@ func (s *Server) listUsers(ctx context.Context, in *usersInput) (*listOutput[ups
 
 type userOutput struct{ Body upstream.User }
 
+// OfCustomerAndID are the parameters of a route about one thing of a customer.
 type OfCustomerAndID struct {
 	OfCustomer
 	ID int64 `path:"id" minimum:"1"`
@@ -49,9 +50,9 @@ func (s *Server) getUser(ctx context.Context, in *OfCustomerAndID) (*userOutput,
 type createUserInput struct {
 	OfCustomer
 	Body struct {
-		Username  string        `json:"username" minLength:"3" maxLength:"64" doc:"Letters, digits and . _ - @, unique whatever the case."`
+		Username  string        `json:"username" minLength:"3" maxLength:"64" example:"ann" doc:"Letters, digits and . _ - @, unique whatever the case."`
 		Password  string        `json:"password" minLength:"1" maxLength:"1024" format:"password"`
-		Role      upstream.Role `json:"role" enum:"viewer,analyst,admin,owner"`
+		Role      upstream.Role `json:"role" enum:"viewer,analyst,admin,owner" example:"analyst"`
 		Superuser bool          `json:"superuser,omitempty" doc:"Sees all customers; only superusers make such."`
 	}
 }
@@ -66,10 +67,14 @@ func (s *Server) createUser(ctx context.Context, in *createUserInput) (*createdU
 	if err := c.mayGive(in.Body.Role, in.Body.Superuser); err != nil {
 		return nil, err
 	}
+	if err := c.maySetPasswords(); err != nil {
+		return nil, err
+	}
 	hash, err := s.newPassword(ctx, in.Body.Username, in.Body.Password, "body.password")
 	if err != nil {
 		return nil, err
 	}
+	auditChange(ctx, map[string]any{"username": in.Body.Username, "role": in.Body.Role, "superuser": in.Body.Superuser})
 	u, err := s.Store.CreateUser(ctx, upstream.User{
 		Username: in.Body.Username, Customer: c.customer, Role: in.Body.Role, Superuser: in.Body.Superuser,
 	}, hash, c.started)
@@ -84,6 +89,15 @@ func (c *call) mayGive(r upstream.Role, superuser bool) error {
 	}
 	if r.Allows(upstream.Admin) && !c.who.role.Allows(upstream.Owner) {
 		return upstream.Errorf(upstream.Forbidden, "only owners manage admins and owners")
+	}
+	return nil
+}
+
+// maySetPasswords refuses keys with scopes: somebody could sign in with the password,
+// and reach further than the key.
+func (c *call) maySetPasswords() error {
+	if len(c.who.scopes) > 0 {
+		return upstream.Errorf(upstream.Forbidden, "a key with scopes sets no passwords")
 	}
 	return nil
 }
@@ -108,16 +122,22 @@ func (s *Server) changeUser(ctx context.Context, in *changeUserInput) (*userOutp
 			return nil, err
 		}
 	}
+	change := store.UserChange{Role: in.Body.Role, Disabled: in.Body.Disabled}
 	if in.Body.Password != nil {
+		if err := c.maySetPasswords(); err != nil {
+			return nil, err
+		}
 		hash, err := s.newPassword(ctx, u.Username, *in.Body.Password, "body.password")
 		if err != nil {
 			return nil, err
 		}
-		if err := s.Store.SetPassword(ctx, u.ID, hash, 0, c.started); err != nil {
-			return nil, err
-		}
+		change.PasswordHash = &hash
 	}
-	u, err = s.Store.ChangeUser(ctx, u.ID, store.UserChange{Role: in.Body.Role, Disabled: in.Body.Disabled}, c.started)
+	if change == (store.UserChange{}) {
+		return nil, invalids{{"body", "must change something: role, disabled or password"}}
+	}
+	auditChange(ctx, map[string]any{"role": in.Body.Role, "disabled": in.Body.Disabled, "password": in.Body.Password != nil})
+	u, err = s.Store.ChangeUser(ctx, u.ID, change, c.started)
 	return &userOutput{u}, err
 }
 

@@ -32,6 +32,11 @@ type Options struct {
 	// Observe is told of each attempt of a job: how long it took, and how long it
 	// had waited since it was due.
 	Observe func(kind string, took, waited time.Duration, err error)
+	// Loaded is told what became of the rows of an upload.
+	Loaded func(upstream.Tally)
+	// Detected is told of each detection that was stored: how long it took, and
+	// what it tells of.
+	Detected func(took time.Duration, events []upstream.DriftEvent)
 
 	pace pace
 }
@@ -72,6 +77,12 @@ func Open(ctx context.Context, databaseURL string, s *store.Store, o Options) (*
 	if o.Observe == nil {
 		o.Observe = func(string, time.Duration, time.Duration, error) {}
 	}
+	if o.Loaded == nil {
+		o.Loaded = func(upstream.Tally) {}
+	}
+	if o.Detected == nil {
+		o.Detected = func(time.Duration, []upstream.DriftEvent) {}
+	}
 	if o.pace == (pace{}) {
 		o.pace = usualPace
 	}
@@ -89,6 +100,7 @@ func (j *Jobs) config() *river.Config {
 	addWorker(workers, j, j.remap)
 	addWorker(workers, j, j.fold)
 	addWorker(workers, j, j.daily)
+	addWorker(workers, j, j.tidy)
 	c := &river.Config{
 		Workers: workers, Logger: quiet(j.o.Log), MaxAttempts: maxAttempts, RetryPolicy: backoff(j.o.pace.retry),
 		JobTimeout: -1, RescueStuckJobsAfter: 10 * time.Minute,

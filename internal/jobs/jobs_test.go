@@ -50,7 +50,15 @@ func TestAnUploadIsLoadedAndDetectionFollows(t *testing.T) {
 	onBoth(t, func(w *world) {
 		ctx := context.Background()
 		var seen observed
-		j := w.jobs(Options{Work: true, Observe: seen.observe, pace: pace{beat: time.Minute, silent: time.Hour, sweep: time.Hour}})
+		var tally upstream.Tally
+		var told []upstream.DriftEvent
+		loaded := func(t upstream.Tally) { seen.Lock(); defer seen.Unlock(); tally.Add(t) }
+		detected := func(took time.Duration, events []upstream.DriftEvent) {
+			seen.Lock()
+			defer seen.Unlock()
+			told = append(told, events...)
+		}
+		j := w.jobs(Options{Work: true, Observe: seen.observe, Loaded: loaded, Detected: detected, pace: pace{beat: time.Minute, silent: time.Hour, sweep: time.Hour}})
 		u := w.receive(content)
 		if err := j.EnqueueUpload(ctx, 1, u.ID); err != nil {
 			w.Fatal(err)
@@ -72,6 +80,11 @@ func TestAnUploadIsLoadedAndDetectionFollows(t *testing.T) {
 		}
 		// The row is there a moment before the job has ended.
 		w.until("both are observed", func() bool { n, _ := seen.of("upload"); m, _ := seen.of("report_run"); return n == 1 && m == 1 })
+		seen.Lock()
+		if tally != u.Tally || len(told) != r.EventCount {
+			w.Errorf("told of %+v of %+v and %d of %d events", tally, u.Tally, len(told), r.EventCount)
+		}
+		seen.Unlock()
 		if _, errs := seen.of("upload"); errs != 0 || seen.errors["negative time"] != 0 {
 			w.Errorf("observed %+v", seen.errors)
 		}
@@ -82,8 +95,8 @@ func TestARunThatWasAskedForEndsByItself(t *testing.T) {
 	content := file(t, 20_000, 1)
 	onBoth(t, func(w *world) {
 		ctx := context.Background()
+		w.loadDirectly(content) // before a sweep can find it
 		j := w.jobs(Options{Work: true})
-		w.loadDirectly(content)
 		r := w.request(store.RunRequest{Type: "monthly", AsOf: upstream.DayOf(now) - 30})
 		if err := j.EnqueueRun(ctx, 1, r.ID); err != nil {
 			w.Fatal(err)

@@ -39,11 +39,16 @@ type dailyArgs struct {
 	Day string `json:"day"`
 }
 
+type tidyArgs struct {
+	Hour string `json:"hour"`
+}
+
 func (loadArgs) Kind() string   { return "upload" }
 func (detectArgs) Kind() string { return "report_run" }
 func (remapArgs) Kind() string  { return "remap" }
 func (foldArgs) Kind() string   { return "fold" }
 func (dailyArgs) Kind() string  { return "daily" }
+func (tidyArgs) Kind() string   { return "tidy" }
 
 // live are the states of a job that is still to end.
 var live = []rivertype.JobState{
@@ -56,10 +61,14 @@ func (detectArgs) InsertOpts() river.InsertOpts { return once(1, live) }
 func (remapArgs) InsertOpts() river.InsertOpts  { return once(3, live) }
 func (foldArgs) InsertOpts() river.InsertOpts   { return once(4, live) }
 
-// InsertOpts implements river.JobArgsWithInsertOpts: a day that is done isn't done again.
-func (dailyArgs) InsertOpts() river.InsertOpts {
-	return once(3, append([]rivertype.JobState{rivertype.JobStateCompleted}, live...))
-}
+// liveOrDone keep what is done from being done again.
+var liveOrDone = append([]rivertype.JobState{rivertype.JobStateCompleted}, live...)
+
+// InsertOpts implements river.JobArgsWithInsertOpts: once a day.
+func (dailyArgs) InsertOpts() river.InsertOpts { return once(3, liveOrDone) }
+
+// InsertOpts implements river.JobArgsWithInsertOpts: once an hour.
+func (tidyArgs) InsertOpts() river.InsertOpts { return once(4, liveOrDone) }
 
 func once(priority int, states []rivertype.JobState) river.InsertOpts {
 	return river.InsertOpts{Priority: priority, UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: states}}
@@ -133,6 +142,7 @@ func (j *Jobs) load(ctx context.Context, job *rivertype.JobRow, a loadArgs) erro
 			if u, _, err = LoadCSV(ctx, t, file, store.LoadOptions{BatchRows: batchRows, Now: j.o.Now(), Job: true}); err != nil {
 				return err
 			}
+			j.o.Loaded(u.Tally)
 		}
 		if err := j.afterLoad(ctx, a.Customer, t, u); err != nil {
 			return err
@@ -183,11 +193,15 @@ func (j *Jobs) detect(ctx context.Context, job *rivertype.JobRow, a detectArgs) 
 			return err
 		}
 		d := detection.Detection{Detector: run.Detector, AsOf: run.AsOf, Today: upstream.DayOf(j.o.Now()), From: store.FromRollups, Budget: s.AlertBudget}
-		_, err = detection.Save(ctx, t, j.o.Now, func() (detection.Finding, error) {
+		start := j.o.Now()
+		found, err := detection.Save(ctx, t, j.o.Now, func() (detection.Finding, error) {
 			f, err := d.Evaluate(ctx, t)
 			f.Run.ID, f.Run.RunType = run.ID, run.RunType
 			return f, err
 		})
+		if err == nil {
+			j.o.Detected(j.o.Now().Sub(start), found.Events)
+		}
 		return err
 	})
 }

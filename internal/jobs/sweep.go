@@ -39,7 +39,7 @@ func (j *Jobs) sweep(ctx context.Context) error {
 	if pruned > 0 {
 		j.o.Log.Info("the bytes of uploads that were cut off are removed", "uploads", pruned)
 	}
-	return errors.Join(err, j.revive(ctx), j.foldMany(ctx), j.enqueueDay(ctx))
+	return errors.Join(err, j.revive(ctx), j.foldMany(ctx), j.enqueueDay(ctx), j.enqueueTidy(ctx))
 }
 
 // revive sees to it that all work has a job.

@@ -68,6 +68,17 @@ func NewMemoryCache(bytes int64, clock func() time.Time) *MemoryCache {
 	return m
 }
 
+// Bytes returns how much the cache holds, overhead included.
+func (m *MemoryCache) Bytes() (n int64) {
+	for i := range m.shards {
+		s := &m.shards[i]
+		s.mu.Lock()
+		n += s.bytes
+		s.mu.Unlock()
+	}
+	return n
+}
+
 func (m *MemoryCache) shard(key string) *cacheShard {
 	return &m.shards[maphash.String(m.seed, key)&m.mask]
 }

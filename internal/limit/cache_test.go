@@ -125,7 +125,7 @@ func TestACacheIsDividedWhereEachPartIsLarge(t *testing.T) {
 		for i := range 3000 {
 			c.Set(ctx, fmt.Sprint(i), make([]byte, 40_000), time.Minute)
 		}
-		if bytes, entries := c.size(); bytes < 0 || bytes > size {
+		if bytes, entries := c.size(); bytes < 0 || bytes > size || bytes != c.Bytes() {
 			t.Errorf("%d bytes of %d in %d entries", bytes, size, entries)
 		} else if size == 1<<30 && entries != 3000 {
 			t.Errorf("%d of 3000 entries are left of 120 MB in 1 GB", entries)

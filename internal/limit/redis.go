@@ -88,8 +88,9 @@ func (r *Redis) Close() error {
 	return nil
 }
 
-// Up tells whether Redis answered when it was last asked.
-func (r *Redis) Up() bool { return !r.breaker.down.Load() }
+// Up tells whether Redis answered when it was last asked. Who asks has it tried
+// again, as a request does.
+func (r *Redis) Up() bool { return r.breaker.closed() }
 
 // Failures counts the times that Redis didn't answer, or with an error.
 func (r *Redis) Failures() int64 { return r.breaker.failures.Load() }

@@ -94,6 +94,19 @@ func TestALostRedisCostsOneFailureAndComesBack(t *testing.T) {
 	if !r.Up() {
 		t.Error("it isn't up")
 	}
+
+	// Who looks whether it is up finds out that it is: nobody else may ask.
+	server.Stop()
+	holds(t, r, "k", nil)
+	server.Start()
+	clock.Advance(time.Second)
+	if r.Up() {
+		t.Error("it is up before it was tried")
+	}
+	r.breaker.tries.Wait()
+	if !r.Up() {
+		t.Error("it was not tried")
+	}
 }
 
 // A frozen server is the worst: it accepts and doesn't answer. Each of those who ask

@@ -141,6 +141,14 @@ func WithAudit(ctx context.Context, entry upstream.AuditEntry) context.Context {
 	return context.WithValue(ctx, carriedKey{}, &carried{entry: entry})
 }
 
+// DescribeAudit sets the Detail of the entry that a context carries: what is about to
+// be changed. It does nothing without an entry.
+func DescribeAudit(ctx context.Context, detail string) {
+	if c := auditOf(ctx); c != nil {
+		c.entry.Detail = detail
+	}
+}
+
 // Audited reports whether the entry that WithAudit gave the context is stored.
 func Audited(ctx context.Context) bool {
 	c := auditOf(ctx)

@@ -353,3 +353,19 @@ func TestTamperingWithTheAuditIsFound(t *testing.T) {
 		})
 	}
 }
+
+func TestAnEntryTellsWhatItIsSaidToChange(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *Store) {
+		a := customer(t, s, "A")
+		DescribeAudit(t.Context(), "no entry to tell it in")
+		ctx := WithAudit(t.Context(), entry(a.id, "user:ann", "users.create", "before"))
+		DescribeAudit(ctx, "a viewer")
+		if _, err := s.CreateUser(ctx, upstream.User{Username: "bob", Customer: a.id, Role: upstream.Viewer}, "hash", now); err != nil {
+			t.Fatal(err)
+		}
+		list, err := s.Audit(t.Context(), a.id, AuditFilter{}, upstream.Page{})
+		if err != nil || len(list.Items) != 1 || list.Items[0].Detail != "a viewer" {
+			t.Errorf("%+v, %v", list.Items, err)
+		}
+	})
+}

@@ -73,6 +73,7 @@ func (b *Body) Upload(ctx context.Context, filename, sha256 string, fileDate ups
 			return err
 		}
 		if u.Status == upstream.UploadSuccess || body != 0 {
+			nameAuditTarget(ctx, u.ID)
 			return dropBody(x, b.t.id, b.id)
 		}
 		created = true
@@ -86,6 +87,7 @@ func (b *Body) Upload(ctx context.Context, filename, sha256 string, fileDate ups
 		if err != nil {
 			return err
 		}
+		nameAuditTarget(ctx, u.ID)
 		return x.query("SELECT "+uploadColumns+" FROM upload WHERE customer_id = $1 AND id = $2", []any{b.t.id, u.ID}, func(r row) error {
 			u, _ = scanUpload(r)
 			return nil

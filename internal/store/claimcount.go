@@ -38,7 +38,7 @@ func (t *Tenant) countStates(x tx, c *claimConditions) (n int64, err error) {
 	if c.onlyPending() {
 		s = periods(0, 0)
 	}
-	err = t.cells(x, stateKind, s, FromRollups, func(k *cell) {
+	err = t.addUp(x, stateKind, s, func(k *cell) {
 		if day := k.key[stateDay]; c.decided.given() && (day == 0 || !c.decided.contain(day)) {
 			return
 		}
@@ -51,7 +51,7 @@ func (t *Tenant) countStates(x tx, c *claimConditions) (n int64, err error) {
 
 // countSubmitted counts by submitted day.
 func (t *Tenant) countSubmitted(x tx, c *claimConditions) (n int64, err error) {
-	err = t.cells(x, dayKind, c.submitted.periods(0), FromRollups, func(k *cell) {
+	err = t.addUp(x, dayKind, c.submitted.periods(0), func(k *cell) {
 		if c.passNode(k.key[dayPayer], k.key[dayGroup]) {
 			n += k.sum[dayCount]
 		}

@@ -50,9 +50,6 @@ func (t *Tenant) Claims(ctx context.Context, f ClaimFilter, page upstream.Page) 
 	if err != nil {
 		return list, err
 	}
-	if err := t.foldIfMany(ctx); err != nil {
-		return list, err
-	}
 	list.Items, list.Count.Exact = []upstream.Claim{}, true
 	err = t.s.read(ctx, func(x tx) error {
 		l, err := t.terms(x)

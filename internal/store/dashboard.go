@@ -20,9 +20,6 @@ func (t *Tenant) Dashboard(ctx context.Context, detector string, today upstream.
 	if err != nil {
 		return nil, err
 	}
-	if err := t.foldIfMany(ctx); err != nil {
-		return nil, err
-	}
 	d := &upstream.Dashboard{DenialRateTrend: []upstream.MonthRate{}, TopDriftPayers: []upstream.DriftPayer{}}
 	err = t.s.read(ctx, func(x tx) error {
 		if err := t.dashboardTotals(x, detector, d); err != nil {

@@ -51,6 +51,35 @@ func (t *Tenant) SampleClaims(ctx context.Context, events []*upstream.DriftEvent
 	})
 }
 
+// lineChunk bounds the parameters of one statement.
+const lineChunk = 200
+
+// LinesOf returns the ids of all lines of claims that are named by their claim ids,
+// in ascending order and each once.
+func (t *Tenant) LinesOf(ctx context.Context, claimIDs []string) (ids []int64, err error) {
+	if len(claimIDs) == 0 {
+		return nil, nil
+	}
+	err = t.s.read(ctx, func(x tx) error {
+		for some := range slices.Chunk(claimIDs, lineChunk) {
+			args := []any{t.id}
+			for _, id := range some {
+				args = append(args, id)
+			}
+			err := x.query("SELECT id FROM claim WHERE customer_id = $1 AND claim_id IN ("+placeholders(2, len(some))+")", args, func(r row) error {
+				ids = append(ids, claimNumber(r.int(0)))
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	slices.Sort(ids)
+	return slices.Compact(ids), err
+}
+
 func (t *Tenant) eventClaims(x tx, l *terms, e *upstream.DriftEvent, page upstream.Page) ([]upstream.Claim, error) {
 	found := []upstream.Claim{}
 	s := claimScan{tenant: t, e: e, terms: l}

@@ -203,3 +203,41 @@ func TestClaimsOfAnEventAreListedOnceAndAll(t *testing.T) {
 		}
 	})
 }
+
+func TestLinesOfClaimsAreTheCustomersOwn(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *Store) {
+		a, b := customer(t, s, "A"), customer(t, s, "B")
+		var claims []upstream.Claim
+		for i := range 2*lineChunk + 10 {
+			c := pending(fmt.Sprint("claim ", i), 20_000)
+			claims = append(claims, c)
+			c.Line = 2
+			claims = append(claims, c)
+		}
+		load(t, a, source("a", claims...), 0)
+		load(t, b, source("b", pending("of B", 20_000), claims[0]), 0)
+		ids := func(x *Tenant, names ...string) []int64 {
+			got, err := x.LinesOf(t.Context(), names)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return got
+		}
+		all := []string{"claim 0"}
+		for i := range claims {
+			all = append(all, claims[i].ClaimID)
+		}
+		if got := ids(a, all...); len(got) != len(claims) || got[0] != 1 || got[len(got)-1] != int64(len(claims)) {
+			t.Errorf("%d ids of %d lines", len(got), len(claims))
+		}
+		if got := ids(b, "claim 0", "claim 1", "of B"); len(got) != 2 {
+			t.Errorf("B has lines %v", got)
+		}
+		if got := ids(a, "of B", "nobody's"); len(got) != 0 {
+			t.Errorf("A sees lines %v of B", got)
+		}
+		if got := ids(a); got != nil {
+			t.Errorf("lines of no claims: %v", got)
+		}
+	})
+}

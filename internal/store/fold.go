@@ -75,7 +75,9 @@ func (t *Tenant) putBlob(x tx, k *kind, at bucket, cells []cell) error {
 	return err
 }
 
-// foldIfMany folds first when many segments wait; readers add up a few.
+// foldIfMany folds first when many segments wait, for the long work of detection.
+// What somebody waits for adds up whatever waits instead: a fold has to wait for
+// the writer's turn, and beside a load that is long.
 func (t *Tenant) foldIfMany(ctx context.Context) error {
 	var waiting int64
 	err := t.s.read(ctx, func(x tx) (err error) {

@@ -37,6 +37,9 @@ func (t *Tenant) applyMappings(ctx context.Context, batch int) (changed int64, e
 // renamePayers goes through the claims once and gives their payers the names that
 // they have by the mappings.
 func (t *Tenant) renamePayers(ctx context.Context, batch int) (changed int64, err error) {
+	if some, err := t.renamesSome(ctx); err != nil || !some {
+		return 0, err
+	}
 	claims, err := t.claimsByPayer(ctx)
 	for after := int64(0); err == nil; {
 		var ids []int64
@@ -52,6 +55,17 @@ func (t *Tenant) renamePayers(ctx context.Context, batch int) (changed int64, er
 	return changed, err
 }
 
+// renamesSome reports whether a payer has another name by the mappings. Without one,
+// which is usual, there is no need to look at rollups.
+func (t *Tenant) renamesSome(ctx context.Context) (some bool, err error) {
+	err = t.s.read(ctx, func(x tx) error {
+		payers, err := t.renamed(x, newTerms(t.id))
+		some = len(payers) > 0
+		return err
+	})
+	return some, err
+}
+
 // claimsByPayer counts the claims of each payer, by term, in the rollups. A payer
 // that was merged into another stays in the dictionary, without claims.
 func (t *Tenant) claimsByPayer(ctx context.Context) (claims map[int64]int64, err error) {
@@ -60,7 +74,7 @@ func (t *Tenant) claimsByPayer(ctx context.Context) (claims map[int64]int64, err
 	}
 	claims = map[int64]int64{}
 	err = t.s.scan(ctx, func(x tx) error {
-		return t.cells(x, dayKind, periods(math.MinInt64, math.MaxInt64), FromRollups, func(c *cell) {
+		return t.addUp(x, dayKind, periods(math.MinInt64, math.MaxInt64), func(c *cell) {
 			claims[int64(c.key[dayPayer])] += c.sum[dayCount]
 		})
 	})

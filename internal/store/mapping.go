@@ -79,6 +79,7 @@ func (t *Tenant) putPayerMapping(ctx context.Context, m *upstream.PayerMapping, 
 		if err := put(x, t.id, m); err != nil {
 			return err
 		}
+		nameAuditTarget(ctx, m.ID)
 		if own, err = t.payerNames(x); err != nil {
 			return err
 		}
@@ -141,7 +142,11 @@ func (t *Tenant) putCPTMapping(ctx context.Context, m *upstream.CPTMapping, put 
 	if err := m.Normalize(); err != nil {
 		return err
 	}
-	return t.s.write(ctx, t.id, func(x tx) error { return put(x, t.id, m) })
+	return t.s.write(ctx, t.id, func(x tx) error {
+		err := put(x, t.id, m)
+		nameAuditTarget(ctx, m.ID)
+		return err
+	})
 }
 
 // DeleteCPTMapping removes a mapping, or is NotFound. With the next load or

@@ -40,6 +40,7 @@ func (t *Tenant) RequestRun(ctx context.Context, r RunRequest, now time.Time) (r
 		if err := t.insertRun(x, &run, 0, 0); err != nil {
 			return err
 		}
+		nameAuditTarget(ctx, run.ID)
 		_, err := x.exec("UPDATE report_run SET turn = 1, request = $1 WHERE customer_id = $2 AND id = $3", r.Key, t.id, run.ID)
 		return err
 	})
@@ -121,6 +122,9 @@ func (t *Tenant) insertRun(x tx, run *upstream.ReportRun, events int, saved int6
 		return err
 	}
 	run.ID = id
+	if run.Summary.Parameters == nil {
+		run.Summary.Parameters = map[string]any{} // as it is read again
+	}
 	summary, err := json.Marshal(run.Summary)
 	if err != nil {
 		return err

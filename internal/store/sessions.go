@@ -30,6 +30,7 @@ func (s *Store) CreateSession(ctx context.Context, n upstream.Session, secretHas
 		return n, upstream.Errorf(upstream.Internal, "a browser's session has a secret, and one of tokens has none")
 	}
 	n.CreatedAt, n.SeenAt, n.ExpiresAt, n.RevokedAt = instant(now.UnixMicro()), instant(now.UnixMicro()), instant(now.Add(life).UnixMicro()), nil
+	n.Generation = 1
 	n.Address, n.Agent = shortened(n.Address, maxAddress), shortened(n.Agent, maxAgent)
 	err := s.write(ctx, 0, func(x tx) error {
 		enabled, err := one(x, "SELECT COUNT(*) FROM app_user WHERE id = $1 AND disabled = 0", n.User)
@@ -63,12 +64,12 @@ func shortened(s string, most int) string {
 	return s[:most]
 }
 
-const sessionColumns = "id, user_id, kind, created_at, seen_at, expires_at, revoked_at, address, agent"
+const sessionColumns = "id, user_id, kind, created_at, seen_at, expires_at, revoked_at, address, agent, generation"
 
 func scanSession(r row) upstream.Session {
 	return upstream.Session{
 		ID: r.int(0), User: r.int(1), Kind: upstream.SessionKind(r.text(2)), CreatedAt: instant(r.int(3)), SeenAt: instant(r.int(4)),
-		ExpiresAt: instant(r.int(5)), RevokedAt: everNever(r.int(6)), Address: r.text(7), Agent: r.text(8),
+		ExpiresAt: instant(r.int(5)), RevokedAt: everNever(r.int(6)), Address: r.text(7), Agent: r.text(8), Generation: r.int(9),
 	}
 }
 
@@ -103,9 +104,8 @@ func (s *Store) RotateSession(ctx context.Context, id, generation int64, now tim
 	reused := false
 	err = s.writeQuietly(ctx, 0, func(x tx) error {
 		var n upstream.Session
-		current := int64(0)
-		err := x.query("SELECT "+sessionColumns+", generation FROM session WHERE id = $1 AND kind = $2", []any{id, string(upstream.TokenSession)}, func(r row) error {
-			n, current = scanSession(r), r.int(9)
+		err := x.query("SELECT "+sessionColumns+" FROM session WHERE id = $1 AND kind = $2", []any{id, string(upstream.TokenSession)}, func(r row) error {
+			n = scanSession(r)
 			return nil
 		})
 		if err != nil {
@@ -114,13 +114,13 @@ func (s *Store) RotateSession(ctx context.Context, id, generation int64, now tim
 		if !n.Live(now) {
 			return signedOut
 		}
-		if reused = generation != current; reused {
+		if reused = generation != n.Generation; reused {
 			if err := endSession(x, id, now); err != nil {
 				return err
 			}
 			return advance(x, 0)
 		}
-		next = current + 1
+		next = n.Generation + 1
 		_, err = x.exec("UPDATE session SET generation = $1, seen_at = $2, expires_at = $3 WHERE id = $4",
 			next, now.UnixMicro(), now.Add(upstream.TokenSessionLife).UnixMicro(), id)
 		return err

@@ -43,7 +43,7 @@ func TestASessionComesBackByIdAndBySecret(t *testing.T) {
 		ann := superuser(t, s, "ann")
 		made := signIn(t, s, ann.ID, upstream.BrowserSession, "hash of a cookie")
 		want := upstream.Session{
-			ID: 1, User: ann.ID, Kind: upstream.BrowserSession, CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(12 * time.Hour), Address: "192.0.2.1", Agent: "test",
+			ID: 1, User: ann.ID, Kind: upstream.BrowserSession, CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(12 * time.Hour), Address: "192.0.2.1", Agent: "test", Generation: 1,
 		}
 		byID, err := s.SessionByID(t.Context(), made.ID)
 		if err != nil {

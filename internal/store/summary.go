@@ -14,9 +14,6 @@ func (t *Tenant) PayerSummary(ctx context.Context, first, last upstream.Day) ([]
 	if first > last {
 		return nil, errDaysReversed
 	}
-	if err := t.foldIfMany(ctx); err != nil {
-		return nil, err
-	}
 	b := &summaryBuilder{first: int32(first), last: int32(last), payers: map[int32]*payerSums{}}
 	out := []upstream.PayerSummary{}
 	err := t.s.read(ctx, func(x tx) error {
@@ -24,7 +21,7 @@ func (t *Tenant) PayerSummary(ctx context.Context, first, last upstream.Day) ([]
 		if err != nil {
 			return err
 		}
-		if err := t.cells(x, dayKind, periods(int64(first), int64(last)), FromRollups, b.add); err != nil {
+		if err := t.addUp(x, dayKind, periods(int64(first), int64(last)), b.add); err != nil {
 			return err
 		}
 		for term, p := range b.payers {

@@ -18,9 +18,6 @@ func (t *Tenant) DenialRateTrend(ctx context.Context, payer string, unit upstrea
 	if err != nil {
 		return nil, err
 	}
-	if err := t.foldIfMany(ctx); err != nil {
-		return nil, err
-	}
 	err = t.s.read(ctx, func(x tx) error {
 		if payer != "" {
 			l, err := t.terms(x)
@@ -66,7 +63,7 @@ func newTrend(unit upstream.PeriodUnit, first, last upstream.Day) (*trendBuilder
 }
 
 func (b *trendBuilder) read(t *Tenant, x tx) error {
-	return t.cells(x, seriesKind, periods(int64(b.first)>>periodBits, int64(b.last)>>periodBits), FromRollups, func(c *cell) {
+	return t.addUp(x, seriesKind, periods(int64(b.first)>>periodBits, int64(b.last)>>periodBits), func(c *cell) {
 		day := upstream.Day(c.key[seriesDay])
 		if day < b.first || day > b.last || b.payer != 0 && c.key[seriesPayer] != b.payer {
 			return

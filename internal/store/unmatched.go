@@ -44,9 +44,6 @@ func (t *Tenant) UnmatchedPayers(ctx context.Context) ([]upstream.UnmatchedPayer
 // upstream.OtherGroup and not mapped, those with most claims first. A code that no
 // decided claim has is told with none.
 func (t *Tenant) UnmatchedCodes(ctx context.Context) ([]upstream.UnmatchedCode, error) {
-	if err := t.foldIfMany(ctx); err != nil {
-		return nil, err
-	}
 	out := []upstream.UnmatchedCode{}
 	err := t.s.scan(ctx, func(x tx) error {
 		mapped, err := readGroups(x, "cpt_mapping", t.id)
@@ -87,7 +84,7 @@ func (t *Tenant) countCodes(x tx, claims map[int32]int64) error {
 		kind *kind
 		code int
 	}{{amountKind, amountCode}, {denialKind, denialCode}} {
-		err := t.cells(x, of.kind, everything, FromRollups, func(c *cell) {
+		err := t.addUp(x, of.kind, everything, func(c *cell) {
 			if n, wanted := claims[c.key[of.code]]; wanted {
 				claims[c.key[of.code]] = n + c.sum[0]
 			}

@@ -158,12 +158,17 @@ type UserChange struct {
 	Customer  *int64
 	Superuser *bool
 	Disabled  *bool
+	// PasswordHash is that of a new password.
+	PasswordHash *string
 }
 
-// ChangeUser changes a user and returns it as it is then. Disabling ends its
-// sessions. What would leave a customer without an enabled owner that it has, or
+// ChangeUser changes a user and returns it as it is then. Disabling it, or a new
+// password, ends its sessions. What would leave a customer without an enabled owner that it has, or
 // the database without an enabled superuser, is a Conflict.
 func (s *Store) ChangeUser(ctx context.Context, id int64, c UserChange, now time.Time) (u upstream.User, err error) {
+	if c.PasswordHash != nil && *c.PasswordHash == "" {
+		return u, upstream.Errorf(upstream.Invalid, "a user needs a password")
+	}
 	err = s.write(ctx, 0, func(x tx) error {
 		before, err := readUser(x, id)
 		if err != nil {
@@ -182,7 +187,10 @@ func (s *Store) ChangeUser(ctx context.Context, id int64, c UserChange, now time
 		}
 		_, err = x.exec("UPDATE app_user SET role = $1, customer_id = $2, superuser = $3, disabled = $4 WHERE id = $5",
 			string(u.Role), u.Customer, flag(u.Superuser), flag(u.Disabled), id)
-		if err == nil && u.Disabled {
+		if err == nil && c.PasswordHash != nil {
+			_, err = x.exec("UPDATE app_user SET password_hash = $1 WHERE id = $2", *c.PasswordHash, id)
+		}
+		if err == nil && (u.Disabled || c.PasswordHash != nil) {
 			err = endSessions(x, id, 0, now)
 		}
 		return err

@@ -266,6 +266,30 @@ func TestANewPasswordEndsSessionsButTheOneThatIsKept(t *testing.T) {
 	})
 }
 
+func TestAPasswordChangesTogetherWithTheRestOrNotAtAll(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *Store) {
+		a := customer(t, s, "A")
+		ann := user(t, s, "ann", a.id, upstream.Owner)
+		session := signIn(t, s, ann.ID, upstream.TokenSession, "")
+		hash, none, viewer := "another", "", upstream.Viewer
+		_, err := s.ChangeUser(t.Context(), ann.ID, UserChange{Role: &viewer, PasswordHash: &hash}, now)
+		is(t, "the last owner", err, upstream.Conflict)
+		_, err = s.ChangeUser(t.Context(), ann.ID, UserChange{PasswordHash: &none}, now)
+		is(t, "no password", err, upstream.Invalid)
+		live(t, s, ann.ID, now, session.ID)
+		if _, stored, err := s.UserForLogin(t.Context(), "ann"); err != nil || stored == hash {
+			t.Errorf("a change that was refused left the hash %q, %v", stored, err)
+		}
+		if _, err := s.ChangeUser(t.Context(), ann.ID, UserChange{PasswordHash: &hash}, now); err != nil {
+			t.Fatal(err)
+		}
+		live(t, s, ann.ID, now)
+		if _, stored, err := s.UserForLogin(t.Context(), "ann"); err != nil || stored != hash {
+			t.Errorf("the hash is %q, %v", stored, err)
+		}
+	})
+}
+
 func TestARenewedHashReplacesOnlyTheOneItWasMadeFrom(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *Store) {
 		ann := superuser(t, s, "ann")

@@ -13,48 +13,13 @@ import (
 // RequestIDHeader names a request in the client's and in our logs.
 const RequestIDHeader = "X-Request-Id"
 
-// NewLogger makes the log: JSON for machines, text on a terminal. A line written
-// under the context of a request names it.
+// NewLogger makes the log: JSON for machines, text on a terminal.
 func NewLogger(w io.Writer, terminal bool, level slog.Leveler) *slog.Logger {
 	o := &slog.HandlerOptions{Level: level}
 	if terminal {
-		return slog.New(withRequestID{slog.NewTextHandler(w, o)})
+		return slog.New(slog.NewTextHandler(w, o))
 	}
-	return slog.New(withRequestID{slog.NewJSONHandler(w, o)})
-}
-
-// withRequestID adds the id of the context's request to each line.
-type withRequestID struct{ slog.Handler }
-
-// Handle adds the id and passes the line on.
-func (h withRequestID) Handle(ctx context.Context, r slog.Record) error {
-	if id := RequestID(ctx); id != "" {
-		r.AddAttrs(slog.String("request_id", id))
-	}
-	return h.Handler.Handle(ctx, r)
-}
-
-// WithAttrs keeps the id in what is made of the handler.
-func (h withRequestID) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return withRequestID{h.Handler.WithAttrs(attrs)}
-}
-
-// WithGroup keeps the id in what is made of the handler.
-func (h withRequestID) WithGroup(name string) slog.Handler {
-	return withRequestID{h.Handler.WithGroup(name)}
-}
-
-type requestIDKey struct{}
-
-// WithRequestID returns a context that carries the id of its request.
-func WithRequestID(ctx context.Context, id string) context.Context {
-	return context.WithValue(ctx, requestIDKey{}, id)
-}
-
-// RequestID returns the id of the context's request; "" without one.
-func RequestID(ctx context.Context) string {
-	id, _ := ctx.Value(requestIDKey{}).(string)
-	return id
+	return slog.New(slog.NewJSONHandler(w, o))
 }
 
 // RequestIDOf returns the id that a client or proxy gave the request, if it is 1
@@ -88,7 +53,7 @@ const slowRequest = time.Second
 // more than a second; any other only at debug level, as there are thousands each
 // second and the metrics count them. The route is its pattern: a path or a query
 // may hold claim content.
-func LogRequest(ctx context.Context, log *slog.Logger, method, route string, code int, took time.Duration, bytes int64) {
+func LogRequest(ctx context.Context, log *slog.Logger, id, method, route string, code int, took time.Duration, bytes int64) {
 	level := slog.LevelDebug
 	if code >= http.StatusInternalServerError || took > slowRequest {
 		level = slog.LevelWarn
@@ -96,6 +61,6 @@ func LogRequest(ctx context.Context, log *slog.Logger, method, route string, cod
 	if !log.Enabled(ctx, level) {
 		return
 	}
-	log.LogAttrs(ctx, level, "request", slog.String("method", method), slog.String("route", route), slog.Int("code", code),
+	log.LogAttrs(ctx, level, "request", slog.String("request_id", id), slog.String("method", method), slog.String("route", route), slog.Int("code", code),
 		slog.Float64("ms", float64(took.Microseconds())/1e3), slog.Int64("bytes", bytes))
 }
