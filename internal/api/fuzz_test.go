@@ -111,7 +111,8 @@ func fuzzAnswer(t *testing.T, r *http.Request, got *httptest.ResponseRecorder) {
 }
 
 func FuzzCursor(f *testing.F) {
-	s := &Server{secret: []byte("a secret")}
+	s := &Server{}
+	s.keys.Store(&keys{secret: []byte("a secret")})
 	good := s.encodeCursor("1 /api/v1/claims", forth, 20512, 77)
 	f.Add("1 /api/v1/claims", good)
 	f.Add("1 /api/v1/claims", good+"A")
