@@ -191,8 +191,12 @@ func TestNobodyLearnsWhichUsersThereAre(t *testing.T) {
 	for _, path := range []string{"auth/token/", "auth/login/"} {
 		want := ""
 		for _, test := range []struct{ name, username, password string }{
-			{"wrong password", "analystB", "wrong"}, {"unknown user", "analystC", "wrong"}, {"disabled, wrong password", "viewerB", "wrong"},
-			{"disabled, right password", "viewerB", password}, {"superuser", "root", "wrong"}, {"much too long", "analystB", strings.Repeat("x", 1024)},
+			{"wrong password", "analystB", "wrong"},
+			{"unknown user", "analystC", "wrong"},
+			{"disabled, wrong password", "viewerB", "wrong"},
+			{"disabled, right password", "viewerB", password},
+			{"superuser", "root", "wrong"},
+			{"much too long", "analystB", strings.Repeat("x", 1024)},
 			{"unknown, much too long", "analystC", strings.Repeat("x", 1024)},
 		} {
 			i++

@@ -3,9 +3,11 @@ package api
 import (
 	"bufio"
 	"crypto"
+	"crypto/hmac"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
+	"crypto/sha512"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -15,9 +17,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"crypto/hmac"
-	"crypto/sha512"
 
 	"upstream"
 	"upstream/internal/auth"
