@@ -73,7 +73,7 @@ func (s *Server) register() {
 	add(s, "GET", "customers/", admin, global, "Customers: all for a superuser, else one's own", s.listCustomers)
 	add(s, "POST", "customers/", superusers, global, "Make a customer", s.createCustomer, created)
 	add(s, "GET", "customers/{id}/", admin, global, "A customer", s.getCustomer)
-	add(s, "PATCH", "customers/{id}/", admin, global, "Rename a customer", s.changeCustomer)
+	add(s, "PATCH", "customers/{id}/", superusers, global, "Rename a customer; names are unique, so that only who sees all may", s.changeCustomer)
 
 	s.documents()
 }
