@@ -37,7 +37,7 @@ Money is in integer cents, rates are fractions of 1, dates are YYYY-MM-DD, times
 
 Programs sign in at auth/token/ or bring an API key, browsers use the cookie of auth/login/. A superuser says which customer is meant with the parameter customer.
 
-Lists have the shape {count, next, previous, results}. Follow next: it is a page number at first, and from row 10,000 on a cursor, which costs the same at any depth.
+Lists have the shape {count, next, previous, results}. Follow next as it is: a cursor, which costs the same at any depth, or the number of a page where one was asked for, up to row 10,000.
 
 Answers about a customer's data have an ETag that changes with every committed change. Send it back in If-None-Match: 304 says that nothing changed. A POST with an Idempotency-Key is done once, however often it is sent.
 
