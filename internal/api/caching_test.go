@@ -70,11 +70,11 @@ func TestACommitChangesTheTags(t *testing.T) {
 		before := tags()
 		for name, change := range map[string]func(){
 			"claims":          func() { p.loadMore(1) },
-			"a payer mapping": func() { p.post(p.token, "payer-mappings/", map[string]string{"raw_name": "X", "payer": "Y"}).want(200) },
+			"a payer mapping": func() { p.post(p.token, "payer-mappings/", map[string]string{"raw_name": "X", "payer": "Y"}).want(http.StatusCreated) },
 			"a CPT mapping": func() {
-				p.post(p.token, "cpt-mappings/", map[string]string{"code": "99999", "cpt_group": "Y"}).want(200)
+				p.post(p.token, "cpt-mappings/", map[string]string{"code": "99999", "cpt_group": "Y"}).want(http.StatusCreated)
 			},
-			"a run":    func() { p.post(p.token, "reports/trigger/", map[string]string{}).want(200) },
+			"a run":    func() { p.post(p.token, "reports/trigger/", map[string]string{}).want(http.StatusAccepted) },
 			"settings": func() { p.send("PATCH", p.token, "settings/", map[string]any{"alert_budget": 2}).want(200) },
 			"an upload": func() {
 				p.ask("POST", p.token, "uploads/", strings.NewReader(goodCSV(1)), "Content-Type", "text/csv").want(202)
@@ -127,7 +127,7 @@ func TestAnAnswerIsNeverFromBeforeACommit(t *testing.T) {
 			})
 			writers.Go(func() {
 				for n := range int64(25) {
-					if r := p.post(p.token, "payer-mappings/", map[string]string{"raw_name": fmt.Sprint("RAW ", n), "payer": "Y"}); r.status != http.StatusOK {
+					if r := p.post(p.token, "payer-mappings/", map[string]string{"raw_name": fmt.Sprint("RAW ", n), "payer": "Y"}); r.status != http.StatusCreated {
 						t.Errorf("mapped: %d %s", r.status, r.body)
 					}
 					loaded.Store(n + 1)

@@ -126,7 +126,7 @@ func listed(t testing.TB, o worldOptions) *populated {
 		if _, err := p.store.CreateUser(ctx, upstream.User{Username: fmt.Sprintf("user%d", i), Customer: p.a.id, Role: upstream.Viewer}, hashOnce(), today); err != nil {
 			t.Fatal(err)
 		}
-		p.post(p.token, "api-keys/", map[string]string{"name": fmt.Sprint("key ", i), "role": "viewer"}).want(http.StatusOK)
+		p.post(p.token, "api-keys/", map[string]string{"name": fmt.Sprint("key ", i), "role": "viewer"}).want(http.StatusCreated)
 		p.ask(http.MethodPost, p.token, "uploads/", strings.NewReader(goodCSV(i)), "Content-Type", "text/csv").want(http.StatusAccepted)
 	}
 	p.ids["rejects"] = p.loadRejects(23)
@@ -360,8 +360,8 @@ func TestRowsThatComeMeanwhileSkipAndRepeatNothing(t *testing.T) {
 			more := func() {
 				n++
 				p.ask(http.MethodPost, p.token, "uploads/", strings.NewReader(goodCSV(n)), "Content-Type", "text/csv").want(http.StatusAccepted)
-				p.post(p.token, "payer-mappings/", map[string]string{"raw_name": fmt.Sprint("NEW ", n), "payer": "New"}).want(http.StatusOK)
-				p.post(p.token, "reports/trigger/", map[string]string{}).want(http.StatusOK)
+				p.post(p.token, "payer-mappings/", map[string]string{"raw_name": fmt.Sprint("NEW ", n), "payer": "New"}).want(http.StatusCreated)
+				p.post(p.token, "reports/trigger/", map[string]string{}).want(http.StatusAccepted)
 				p.loadMore(n)
 			}
 			for _, path := range []string{"uploads/", "audit/", "payer-mappings/", "reports/", "claims/", "claims/?ordering=decided_date", "claims/?ordering=-id", "claims/?ordering=submitted_date", "claims/?outcome=paid"} {
