@@ -69,8 +69,10 @@ func TestACommitChangesTheTags(t *testing.T) {
 		other := w.direct(http.MethodGet, w.b.tokens[upstream.Owner], "claims/", nil).header.Get("ETag")
 		before := tags()
 		for name, change := range map[string]func(){
-			"claims":          func() { p.loadMore(1) },
-			"a payer mapping": func() { p.post(p.token, "payer-mappings/", map[string]string{"raw_name": "X", "payer": "Y"}).want(http.StatusCreated) },
+			"claims": func() { p.loadMore(1) },
+			"a payer mapping": func() {
+				p.post(p.token, "payer-mappings/", map[string]string{"raw_name": "X", "payer": "Y"}).want(http.StatusCreated)
+			},
 			"a CPT mapping": func() {
 				p.post(p.token, "cpt-mappings/", map[string]string{"code": "99999", "cpt_group": "Y"}).want(http.StatusCreated)
 			},
