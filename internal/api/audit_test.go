@@ -111,13 +111,12 @@ func TestEachChangeLeavesOneEntry(t *testing.T) {
 				{"DELETE", "users/" + id("users") + "/", ``, id("users"), w.a.id},
 				{"POST", "api-keys/", `{"name":"k","role":"viewer"}`, "made", w.a.id},
 				{"DELETE", "api-keys/" + id("api-keys") + "/", ``, id("api-keys"), w.a.id},
-				{"PATCH", "customers/" + id("customers") + "/", `{"name":"Practice A again"}`, id("customers"), w.a.id},
 				{"POST", "auth/password/", `{"old_password":"` + password + `","new_password":"a secret of twelve"}`, "", w.a.id},
 				{"DELETE", "auth/sessions/" + id("auth") + "/", ``, id("auth"), w.a.id},
 			}
 			tests[len(tests)-1].path = "auth/sessions/" + w.extraSession("adminA") + "/"
 			tests[len(tests)-1].target = ""
-			covered := map[string]bool{"POST auth/logout/": true, "POST customers/": true, "POST uploads/": true} // below
+			covered := map[string]bool{"POST auth/logout/": true, "POST customers/": true, "PATCH customers/{id}/": true, "POST uploads/": true} // below
 			for i, test := range tests {
 				request := fmt.Sprint("change-", i)
 				token := owner
@@ -158,9 +157,10 @@ func TestEachChangeLeavesOneEntry(t *testing.T) {
 				}
 			}
 			w.post(w.super, "customers/", map[string]string{"name": "New"}, "X-Request-Id", "new-customer").made()
+			w.send("PATCH", w.super, "customers/"+id("customers")+"/", map[string]string{"name": "Practice A again"}, "X-Request-Id", "renamed").made()
 			w.post(w.a.tokens[upstream.Viewer], "auth/logout/", nil, "X-Request-Id", "logout").made()
 			w.ask("POST", owner, "uploads/?filename=secret-name.csv", strings.NewReader("claim_id,payer,cpt,submitted_date,decided_date,outcome,allowed_amount\nSECRET-1,P,97110,2026-01-01,2026-01-20,paid,10\n"), "Content-Type", "text/csv", "X-Request-Id", "upload").made()
-			for request, action := range map[string]string{"new-customer": "post_customers", "logout": "post_auth_logout", "upload": "post_uploads"} {
+			for request, action := range map[string]string{"new-customer": "post_customers", "renamed": "change_customers_by_id", "logout": "post_auth_logout", "upload": "post_uploads"} {
 				if got := w.ofRequest(request); len(got) != 1 || got[0].Action != action || got[0].Count != 1 {
 					t.Errorf("%s: %+v", request, got)
 				}

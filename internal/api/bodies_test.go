@@ -51,13 +51,20 @@ func (w *world) takingJSON() (ops []operation) {
 	return ops
 }
 
+// tokenFor is that of somebody who may do an operation.
+func (p *populated) tokenFor(op operation) string {
+	for _, rt := range p.server.routes {
+		if rt.method == op.method && rt.path == op.path && rt.who.superuser {
+			return p.super
+		}
+	}
+	return p.token
+}
+
 // submit sends a body to an operation as somebody who may.
 func (p *populated) submit(op operation, body string, headers ...string) *response {
 	p.Helper()
-	token := p.token
-	if op.path == "customers/" {
-		token = p.super
-	}
+	token := p.tokenFor(op)
 	if len(headers) == 0 {
 		headers = []string{"Content-Type", "application/json"}
 	}
@@ -275,10 +282,7 @@ func (w *world) raw(request string) (*http.Response, string, error) {
 func TestABodyThatDoesNotComeIsNotWaitedFor(t *testing.T) {
 	p := populate(t, worldOptions{})
 	head := func(op operation, more string) string {
-		token := p.token
-		if op.path == "customers/" {
-			token = p.super
-		}
+		token := p.tokenFor(op)
 		return op.method + " " + Prefix + p.at(op) + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer " + token + "\r\nContent-Type: application/json\r\n" + more + "\r\n"
 	}
 	tenant := p.tenant(p.a)

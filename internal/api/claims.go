@@ -74,7 +74,7 @@ func detailOf(k *upstream.Claim, groups upstream.CPTGroups) claimDetail {
 type claimsInput struct {
 	OfCustomer
 	Paging
-	Payer         []string `query:"payer" maxItems:"20" doc:"Names of payers."`
+	Payer         string   `query:"payer" maxLength:"200" doc:"A payer's name."`
 	Outcome       []string `query:"outcome" enum:"pending,paid,denied,adjusted,reversed" doc:"One or several."`
 	CPT           string   `query:"cpt" maxLength:"5" doc:"A procedure code."`
 	CPTGroup      string   `query:"cpt_group" maxLength:"100" doc:"A procedure group."`
@@ -105,12 +105,15 @@ func (in *claimsInput) filter() (store.ClaimFilter, error) {
 	wrong.between("submitted_start", in.SubmittedFrom, "submitted_end", in.SubmittedTo)
 	wrong.between("service_start", in.ServiceFrom, "service_end", in.ServiceTo)
 	f := store.ClaimFilter{
-		Payers: in.Payer, CPT: in.CPT, CPTGroup: in.CPTGroup, CARC: in.CARC, Location: in.Location,
+		CPT: in.CPT, CPTGroup: in.CPTGroup, CARC: in.CARC, Location: in.Location,
 		DecidedFrom: in.DecidedFrom.Day, DecidedTo: in.DecidedTo.Day, SubmittedFrom: in.SubmittedFrom.Day, SubmittedTo: in.SubmittedTo.Day,
 		ServiceFrom: in.ServiceFrom.Day, ServiceTo: in.ServiceTo.Day, Search: in.Search, Order: in.Ordering,
 	}
 	if in.Search != "" && in.Ordering != "" && !strings.HasSuffix(in.Ordering, "claim_id") {
 		wrong.add("query.ordering", "must be claim_id or -claim_id for what a search finds")
+	}
+	if in.Payer != "" {
+		f.Payers = []string{in.Payer}
 	}
 	for _, o := range in.Outcome {
 		f.Outcomes = append(f.Outcomes, outcomes[o])

@@ -73,7 +73,7 @@ admin     GET audit/
 admin     GET customers/
 superuser POST customers/
 admin     GET customers/{id}/
-admin     PATCH customers/{id}/
+superuser PATCH customers/{id}/
 `
 
 var ranks = []string{"anyone", "viewer", "analyst", "admin", "owner", "superuser"}

@@ -52,7 +52,7 @@ func TestWhatIsAnotherCustomersDoesNotExist(t *testing.T) {
 		}
 		walked := 0
 		for _, rt := range w.server.routes {
-			if !strings.Contains(rt.path, "{id}") {
+			if !strings.Contains(rt.path, "{id}") || rt.who.superuser {
 				continue
 			}
 			walked++
