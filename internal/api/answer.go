@@ -69,7 +69,7 @@ func chooseEncoding(accept string) encoding {
 				continue
 			}
 		}
-		e := identity
+		var e encoding
 		switch strings.ToLower(strings.TrimSpace(name)) {
 		case "gzip", "x-gzip":
 			e = gzipped

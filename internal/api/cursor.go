@@ -8,21 +8,28 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"upstream"
 )
 
 // A cursor is a place in a list: the keys of the row it stands beside. It is bound
 // to the customer, the list and its filters, and signed: it can't be made up, nor
 // used for another list.
 //
-//	version | key, key, … (varints) | HMAC-SHA256 over all of that and what it is bound to, cut to 16 bytes
+//	version | way, value, id (varints) | HMAC-SHA256 over all of that and what it is bound to, cut to 16 bytes
 //
 // in base64url.
 const cursorVersion = 1
 
+// way is from a place on, or back from it.
+type way int64
+
+const forth, back way = 0, 1
+
 // encodeCursor makes the cursor of a place.
-func (s *Server) encodeCursor(bound string, keys ...int64) string {
+func (s *Server) encodeCursor(bound string, w way, at upstream.Key) string {
 	b := []byte{cursorVersion}
-	for _, k := range keys {
+	for _, k := range []int64{int64(w), at.Value, at.ID} {
 		b = binary.AppendVarint(b, k)
 	}
 	return base64.RawURLEncoding.EncodeToString(append(b, s.signCursor(bound, b)...))
@@ -30,23 +37,25 @@ func (s *Server) encodeCursor(bound string, keys ...int64) string {
 
 // decodeCursor is the inverse; ok is false for what encodeCursor has not made for
 // the same list.
-func (s *Server) decodeCursor(bound, text string, keys int) (out []int64, ok bool) {
+func (s *Server) decodeCursor(bound, text string) (w way, at upstream.Key, ok bool) {
 	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
 	if err != nil || len(b) < 1+tagBytes || b[0] != cursorVersion {
-		return nil, false
+		return 0, at, false
 	}
 	b, sum := b[:len(b)-tagBytes], b[len(b)-tagBytes:]
 	if !hmac.Equal(sum, s.signCursor(bound, b)) {
-		return nil, false
+		return 0, at, false
 	}
-	for b = b[1:]; len(b) > 0; {
+	var keys [3]int64
+	b = b[1:]
+	for i := range keys {
 		k, n := binary.Varint(b)
 		if n <= 0 {
-			return nil, false
+			return 0, at, false
 		}
-		out, b = append(out, k), b[n:]
+		keys[i], b = k, b[n:]
 	}
-	return out, len(out) == keys
+	return way(keys[0]), upstream.Key{Value: keys[1], ID: keys[2]}, len(b) == 0
 }
 
 func (s *Server) signCursor(bound string, b []byte) []byte {

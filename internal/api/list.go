@@ -135,21 +135,17 @@ func (p *Paging) asked(ctx context.Context) (upstream.Page, error) {
 		return page, nil
 	}
 	c := of(ctx)
-	keys, ok := c.server.decodeCursor(c.bound(p.url.Path, p.url.Query()), p.Cursor, 3)
+	w, at, ok := c.server.decodeCursor(c.bound(p.url.Path, p.url.Query()), p.Cursor)
 	if !ok {
 		return page, invalids{{"query.cursor", "is none of this list; take `next` or `previous` as they are, and the same filters"}}
 	}
-	at := upstream.Key{Value: keys[1], ID: keys[2]}
-	if keys[0] == back {
+	if w == back {
 		page.Before = at
 	} else {
 		page.After = at
 	}
 	return page, nil
 }
-
-// The ways from a place.
-const forth, back int64 = 0, 1
 
 // output makes the answer of a list, whose rows are shown as view says.
 func output[T, R any](ctx context.Context, p *Paging, page upstream.Page, found upstream.List[T], view func(*T) R) (*listOutput[R], error) {
@@ -174,8 +170,8 @@ func output[T, R any](ctx context.Context, p *Paging, page upstream.Page, found 
 // rows come and go.
 func (p *Paging) links(ctx context.Context, page upstream.Page, after, before upstream.Key) (next, previous *string) {
 	c := of(ctx)
-	cursor := func(way int64, at upstream.Key) *string {
-		return p.link(c.server, "cursor", c.server.encodeCursor(c.bound(p.url.Path, p.url.Query()), way, at.Value, at.ID))
+	cursor := func(w way, at upstream.Key) *string {
+		return p.link(c.server, "cursor", c.server.encodeCursor(c.bound(p.url.Path, p.url.Query()), w, at))
 	}
 	byNumber := p.Page > 0
 	number := page.Offset/page.Limit() + 1

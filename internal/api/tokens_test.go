@@ -258,7 +258,7 @@ func (w *world) cursor(token string) string {
 	var list struct{ Count int64 }
 	w.get(token, "claims/?page_size=500").want(http.StatusOK).decode(&list)
 	c := &call{server: w.server, customer: w.a.id}
-	return w.server.encodeCursor(c.bound(Prefix+"claims/", nil), forth, 1<<40, 1<<40)
+	return w.server.encodeCursor(c.bound(Prefix+"claims/", nil), forth, upstream.Key{Value: 1 << 40, ID: 1 << 40})
 }
 
 // Tokens that nobody knows don't make the server ask the database for each.
@@ -326,8 +326,9 @@ func TestTheAuthorizationHeader(t *testing.T) {
 	}
 	defer conn.Close()
 	fmt.Fprintf(conn, "GET %sauth/me/ HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer a\x00b\r\n\r\n", Prefix)
-	if got, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil || got.StatusCode != http.StatusBadRequest {
-		t.Errorf("a NUL in a header: %v, %v", got, err)
+	line, err := bufio.NewReader(conn).ReadString('\n')
+	if err != nil || !strings.HasPrefix(line, "HTTP/1.1 400 ") {
+		t.Errorf("a NUL in a header: %q, %v", line, err)
 	}
 }
 
@@ -360,7 +361,7 @@ func TestACookieIsForItsSiteAlone(t *testing.T) {
 	for i, test := range tests {
 		body := fmt.Sprintf(`{"raw_name":"raw %d","payer":"payer"}`, i)
 		got := w.ask(test.method, "", test.path, strings.NewReader(body), append([]string{"Content-Type", "application/json", "Cookie", cookie}, test.headers...)...)
-		if got.status != test.status && !(test.status == 200 && got.status/100 == 2) {
+		if got.status != test.status && (test.status != 200 || got.status/100 != 2) {
 			t.Errorf("%s: %d %s, want %d", test.name, got.status, got.body, test.status)
 		}
 	}

@@ -85,7 +85,7 @@ func (w *claimWalk) residual(p *params) (text string) {
 	if w.legs == nil {
 		text += in("payer_id", c.payers, p)
 	}
-	if !(w.order.column == "decided_date" && c.onlyPending()) {
+	if w.order.column != "decided_date" || !c.onlyPending() {
 		text += in("outcome", c.outcomes, p)
 	}
 	text += in("code_id", c.codes, p) + in("carc_id", c.carcs, p)
