@@ -45,28 +45,36 @@ func (c *demoCmd) Run(a *app) error {
 			return err
 		}
 		defer d.close()
+		c.PublicURL = c.address(d.public[0].Addr())
 	}
 	s, err := a.open()
 	if err != nil {
 		return err
 	}
-	if err = c.run(a, s); err == nil && !c.NoServe {
-		err = c.serve(a, s, d, func(*api.Options) error { return c.banner(a, s, d.public[0].Addr()) })
+	if err = refuseOthersUsers(a, s); err == nil {
+		err = c.run(a, s)
+	}
+	if err == nil && !c.NoServe {
+		err = c.serve(a, s, d, func(*api.Options) error { return c.banner(a, s) })
 	}
 	return errors.Join(err, s.Close())
 }
 
+// address is how a browser on this machine reaches the demo.
+func (c *demoCmd) address(listens net.Addr) string {
+	if host, _, _ := net.SplitHostPort(c.Listen); host == "localhost" {
+		return fmt.Sprintf("http://localhost:%d", listens.(*net.TCPAddr).Port)
+	}
+	return "http://" + listens.String()
+}
+
 // banner tells where to look and who may sign in.
-func (c *demoCmd) banner(a *app, s *store.Store, address net.Addr) error {
+func (c *demoCmd) banner(a *app, s *store.Store) error {
 	open, err := openDemoUsers(a, s)
 	if err != nil {
 		return err
 	}
-	url := address.String()
-	if host, _, _ := net.SplitHostPort(c.Listen); host == "localhost" {
-		url = fmt.Sprintf("localhost:%d", address.(*net.TCPAddr).Port)
-	}
-	a.printf("\nUpstream answers at http://%s%s, documentation at http://%[1]s%[2]sdocs/\n", url, api.Prefix)
+	a.printf("\nUpstream answers at %s%s, documentation at %[1]s%[2]sdocs/\n", c.PublicURL, api.Prefix)
 	for _, u := range demoUsers {
 		what := "analyst of " + demoName
 		if u.superuser {

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"slices"
+
 	"upstream"
 	"upstream/internal/auth"
 	"upstream/internal/store"
@@ -43,6 +45,21 @@ func makeDemoUsers(a *app, s *store.Store, customer int64) error {
 	return nil
 }
 
+// refuseOthersUsers keeps passwords that everybody knows out of a database that
+// somebody else signs in to.
+func refuseOthersUsers(a *app, s *store.Store) error {
+	users, err := everyPage(func(p upstream.Page) (upstream.List[upstream.User], error) { return s.Users(a, 0, p) })
+	if err != nil {
+		return err
+	}
+	for _, u := range users {
+		if !slices.ContainsFunc(demoUsers, func(d demoUser) bool { return d.name == u.Username }) {
+			return upstream.Errorf(upstream.Forbidden, "this database has users of its own, and the demo makes some whose passwords everybody knows; give the demo one for itself: upstream demo --database sqlite:demo.db")
+		}
+	}
+	return nil
+}
+
 // openDemoUsers returns the users who can sign in with a password that everybody knows.
 func openDemoUsers(a *app, s *store.Store) (open []demoUser, err error) {
 	hasher := auth.NewHasher()
@@ -67,8 +84,9 @@ func openDemoUsers(a *app, s *store.Store) (open []demoUser, err error) {
 
 // refuseDemoUsers keeps a database of the demo from being served to a network as
 // long as everybody knows its passwords.
-func refuseDemoUsers(a *app, s *store.Store, listen string) error {
-	if loopback(listen) {
+// A proxy in front of loopback is a network too.
+func refuseDemoUsers(a *app, s *store.Store, listen string, proxied bool) error {
+	if loopback(listen) && !proxied {
 		return nil
 	}
 	open, err := openDemoUsers(a, s)

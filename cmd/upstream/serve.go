@@ -32,7 +32,7 @@ type serverFlags struct {
 	RateLimit    string        `default:"${rates}" placeholder:"LIST" help:"Requests a second / at once, by class, of each token; off for no limits."`
 	Workers      int           `default:"2" help:"Jobs that run at once in this process; 0 leaves them to upstream worker."`
 	TrustedProxy []string      `placeholder:"CIDR" help:"Proxies whose X-Forwarded-For is believed."`
-	PublicURL    string        `name:"public-url" placeholder:"URL" help:"Where users reach the server, as https://upstream.example: links begin with it, and cookies need TLS if it does."`
+	PublicURL    string        `name:"public-url" placeholder:"URL" help:"Where users reach the server, as https://upstream.example: links begin with it. Cookies need TLS unless it begins with http:."`
 	MaxUpload    int64         `default:"4294967296" placeholder:"BYTES" help:"The largest file that may be sent."`
 	Cache        int64         `default:"67108864" placeholder:"BYTES" help:"Memory for answers that are kept."`
 	SlowQuery    time.Duration `placeholder:"DURATION" help:"Log statements that take longer, with their plan, as 100ms."`
@@ -72,7 +72,7 @@ func (c *serveCmd) Run(a *app) error {
 		o.Log.Info("serving", "url", "http://"+d.public[0].Addr().String()+api.Prefix, "admin", addressOf(d.admin), "version", version)
 		return nil
 	}
-	if err = refuseDemoUsers(a, s, c.Listen); err == nil {
+	if err = refuseDemoUsers(a, s, c.Listen, c.PublicURL != "" || len(c.TrustedProxy) > 0); err == nil {
 		err = c.serve(a, s, d, ready)
 	}
 	if a.Err() != nil && errors.Is(err, context.Canceled) { // told to stop before it served
@@ -93,6 +93,7 @@ func tellFirstUser(a *app, s *store.Store, log *slog.Logger) error {
 // The time limits of connections. Bodies have their own, see the api package.
 const (
 	headerTimeout = 5 * time.Second
+	readTimeout   = 15 * time.Second // also of bodies that nobody wants; uploads renew it
 	writeTimeout  = 60 * time.Second
 	idleTimeout   = 2 * time.Minute
 	// stopTimeout bounds how long requests and jobs may take to end. Jobs that are cut
@@ -205,7 +206,7 @@ func adminServer(m *telemetry.Metrics, checks func(context.Context) []telemetry.
 
 func httpServer(h http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
-		Handler: h, ReadHeaderTimeout: headerTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: 16 << 10,
+		Handler: h, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: 16 << 10,
 		// What it says of connections quotes what clients sent.
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 	"math"
 	"net"
@@ -76,13 +77,16 @@ func (rt *route) refusal() string {
 // identify finds who asks and about which customer, as of now: what was known of
 // somebody is asked again as soon as users, keys or sessions have changed.
 func (c *call) identify(r *http.Request) error {
-	s, ctx := c.server, r.Context()
+	s := c.server
 	presented, err := credentialOf(r)
 	if err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(r.Context(), askTimeout)
+	defer cancel()
 	c.who = s.principals.get(presented)
-	for range 3 {
+	looked := false
+	for {
 		// A refusal counts once it is sure that who asks is still the same.
 		var refused error
 		c.customer, refused = c.wanted(r)
@@ -90,7 +94,8 @@ func (c *call) identify(r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		if c.who.current(now.Access, c.started) {
+		// Who was looked up for this very request is as of now, whatever changes meanwhile.
+		if looked || c.who.current(now.Access, c.started) {
 			c.who.touch(c)
 			c.revision = now.Data
 			if refused == nil && now.Data == 0 && c.customer != 0 {
@@ -101,9 +106,9 @@ func (c *call) identify(r *http.Request) error {
 		if c.who, err = s.lookUp(ctx, presented, now, c.started); err != nil {
 			return err
 		}
+		looked = true
 		s.principals.put(presented, c.who)
 	}
-	return upstream.Errorf(upstream.Unavailable, "users and keys are being changed; try again")
 }
 
 var errNoCustomer = upstream.Errorf(upstream.NotFound, "there is no such customer, or it is none of yours")

@@ -20,7 +20,7 @@ type answer struct {
 	body     []byte
 	encoding encoding // of body
 	etag     string
-	shown    []byte // ids of the claims that it shows, see appendIDs
+	shown    []byte // ids of the claims that it shows, see packIDs
 }
 
 // Header is that of the answer.

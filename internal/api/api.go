@@ -73,6 +73,7 @@ type Server struct {
 	healthAnswer atomic.Pointer[healthAnswer]
 	audit        *auditor
 	document     document
+	receiving    receiving
 }
 
 // New makes the server of an open database.

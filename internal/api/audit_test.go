@@ -69,7 +69,7 @@ func (w *world) checkAudit(secrets ...string) {
 				w.Errorf("the audit of customer %d holds %s: %s", customer, what, found)
 			}
 		}
-		if check, err := w.store.VerifyAudit(context.Background(), customer); err != nil || !check.OK() || check.Entries == 0 {
+		if check, err := w.store.VerifyAudit(context.Background(), customer); err != nil || !check.OK() || customer == w.a.id && check.Entries == 0 {
 			w.Errorf("the audit of customer %d: %+v, %v", customer, check, err)
 		}
 	}
@@ -147,7 +147,8 @@ func TestEachChangeLeavesOneEntry(t *testing.T) {
 					detail = fmt.Sprintf(detail, got.decoded()["prefix"])
 				}
 				want := []upstream.AuditEntry{{Customer: test.customer, At: w.now(), Actor: actor, Action: action, Target: test.target, Detail: detail, Claims: []int64{}, Address: at, Request: request, Count: 1}}
-				if diff := cmp.Diff(want, w.ofRequest(request)); diff != "" {
+				left := slices.DeleteFunc(w.ofRequest(request), func(e upstream.AuditEntry) bool { return len(e.Claims) > 0 }) // what the answer shows has its own
+				if diff := cmp.Diff(want, left); diff != "" {
 					t.Errorf("%s %s: %s", test.method, test.path, diff)
 				}
 			}
@@ -319,12 +320,12 @@ func TestLikeReadsShareAnEntry(t *testing.T) {
 	e := upstream.AuditEntry{Customer: w.a.id, At: w.now(), Actor: "user:viewerA", Action: "get_claims", Count: 1}
 	for i := range 10 {
 		e.Request = fmt.Sprint(i)
-		a.add(e, appendIDs(nil, []int64{1, 2, 3}))
+		a.add(e, packIDs([]int64{1, 2, 3}))
 	}
-	a.add(e, appendIDs(nil, []int64{1, 2}))
+	a.add(e, packIDs([]int64{1, 2}))
 	other := e
 	other.Customer = w.b.id
-	a.add(other, appendIDs(nil, []int64{1, 2, 3}))
+	a.add(other, packIDs([]int64{1, 2, 3}))
 	a.flush(t.Context())
 	var counts []int64
 	for _, x := range w.entries(w.a.id) {
@@ -380,7 +381,7 @@ func TestTheAuditWaitsForTheDatabase(t *testing.T) {
 	a := w.auditor(&log)
 	before := len(w.entries(w.a.id))
 	add := func(i int) {
-		a.add(upstream.AuditEntry{Customer: w.a.id, At: w.now(), Actor: "user:viewerA", Action: "get_claims", Detail: fmt.Sprint("search=", i)}, appendIDs(nil, []int64{1, int64(i)}))
+		a.add(upstream.AuditEntry{Customer: w.a.id, At: w.now(), Actor: "user:viewerA", Action: "get_claims", Detail: fmt.Sprint("search=", i)}, packIDs([]int64{1, int64(i)}))
 	}
 	for i := range 100 {
 		add(i)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"upstream"
@@ -24,8 +25,8 @@ type call struct {
 	customer int64 // whose data it is about; 0 for none
 	revision int64 // of the customer's data, when the request came
 	tenant   *store.Tenant
-	shown    []byte                   // ids of the claims that the answer shows
-	control  *http.ResponseController // of the connection, where the route writes
+	shown    []int64                  // ids of the claims that the answer shows
+	control  *http.ResponseController // of the connection, where the request has a body
 }
 
 func (s *Server) newCall(rt *route, r *http.Request) *call {
@@ -52,7 +53,8 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if queries != nil {
 		w.Header().Set("X-Query-Count", fmt.Sprint(queries.N()))
 	}
-	if rt.has(audited) && a.status < http.StatusBadRequest {
+	// A change has an entry of its own; what its answer shows is a read.
+	if rt.has(audited) && a.status < http.StatusBadRequest && (len(a.shown) > 0 || !rt.writes()) {
 		s.audit.read(c, r, a) // before anybody has seen it
 	}
 	c.send(w, r, a)
@@ -75,7 +77,7 @@ func (rt *route) answer(c *call, w http.ResponseWriter, r *http.Request) (a *ans
 			a = (&Problem{Status: http.StatusInternalServerError, Code: string(upstream.Internal), Detail: "a fault of ours; the log has it under the request id"}).answer(c)
 		}
 	}()
-	if rt.writes() {
+	if r.ContentLength != 0 || rt.has(streamed) { // a body is to come, wanted or not
 		c.control = http.NewResponseController(w)
 		_ = c.control.SetReadDeadline(time.Now().Add(bodyTimeout)) // a streamed body renews it
 	}
@@ -122,7 +124,8 @@ func (s *Server) make(ctx context.Context, c *call, r *http.Request) *answer {
 		ctx = store.WithAudit(ctx, e)
 	}
 	a := c.route.handle(ctx, r)
-	a.shown = c.shown
+	slices.Sort(c.shown)
+	a.shown = packIDs(c.shown)
 	return a
 }
 

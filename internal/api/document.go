@@ -2,12 +2,14 @@ package api
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"embed"
 	"encoding/json"
 	"html/template"
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 	"upstream/internal/telemetry"
@@ -207,13 +209,28 @@ func enumOf(s *huma.Schema) []any {
 	return s.Enum
 }
 
-// static serves what never changes while the server runs.
+// static serves what never changes while the server runs, compressed once.
 func (s *Server) static(counters *telemetry.Route, contentType string, body func() []byte) http.HandlerFunc {
+	var kept [len(encodingNames)]func() *answer
+	for e := range kept {
+		kept[e] = sync.OnceValue(func() *answer {
+			a := &answer{status: http.StatusOK, body: body(), header: http.Header{
+				"Content-Type": {contentType}, "Content-Security-Policy": {"default-src 'none'; style-src 'self'"},
+			}}
+			sum := sha256.Sum256(a.body)
+			a.encode(encoding(e))
+			a.etag = etagOf([tagBytes]byte(sum[:tagBytes]), a.encoding)
+			return a
+		})
+	}
 	return func(w http.ResponseWriter, r *http.Request) {
 		counters.Begin()
 		c := s.newCall(nil, r)
-		a := &answer{status: http.StatusOK, header: http.Header{"Content-Type": {contentType}, "Cache-Control": {"no-cache"}, "Content-Security-Policy": {"default-src 'none'; style-src 'self'"}}, body: body()}
-		c.send(w, r, a)
+		a := *kept[chooseEncoding(r.Header.Get("Accept-Encoding"))]()
+		if listHas(r.Header.Get("If-None-Match"), a.etag) {
+			a.status = http.StatusNotModified
+		}
+		c.send(w, r, &a)
 		counters.End(a.status, s.Now().Sub(c.started), int64(len(a.body)))
 	}
 }

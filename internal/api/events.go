@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"slices"
 	"strings"
 
 	"upstream"
@@ -183,16 +182,13 @@ func (c *call) showingSamples(ctx context.Context, events ...upstream.DriftEvent
 		numbers = append(numbers, events[i].SampleClaimIDs...)
 	}
 	ids, err := c.tenant.LinesOf(ctx, numbers)
-	c.shown = appendIDs(c.shown, ids)
+	c.shown = append(c.shown, ids...)
 	return err
 }
 
 // showing notes the claims that an answer shows.
 func (c *call) showing(claims []upstream.Claim) {
-	ids := make([]int64, len(claims))
 	for i := range claims {
-		ids[i] = claims[i].ID
+		c.shown = append(c.shown, claims[i].ID)
 	}
-	slices.Sort(ids)
-	c.shown = appendIDs(c.shown, ids)
 }

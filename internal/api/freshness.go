@@ -47,9 +47,8 @@ func (f *freshness) of(ctx context.Context, customer int64) (store.Revisions, er
 	if !l.asking { // nobody to share with: the common case, without a goroutine
 		l.asking = true
 		f.mu.Unlock()
-		got, err := f.read(ctx, customer)
-		f.handOver(customer, l)
-		return got, err
+		defer f.handOver(customer, l)
+		return f.read(ctx, customer)
 	}
 	if l.next == nil {
 		l.next = &asking{done: make(chan struct{})}
@@ -77,8 +76,8 @@ func (f *freshness) handOver(customer int64, l *line) {
 	go func() { // those who wait may each give up; the asking is for all of them
 		ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
 		defer cancel()
+		defer f.handOver(customer, l)
+		defer close(mine.done)
 		mine.got, mine.err = f.read(ctx, customer)
-		close(mine.done)
-		f.handOver(customer, l)
 	}()
 }

@@ -14,8 +14,8 @@ import (
 )
 
 // Answers of a customer's data are kept under a tag that is made of all they
-// depend on: the customer, the revision of its data, the day, the path and the
-// query. What was kept before a commit has another tag and is never found again.
+// depend on: the customer, the revision of its data, the day, the program, the path
+// and the query. What was kept before a commit has another tag and is never found again.
 // The tag is an HMAC under a secret of the database: it tells nothing of what it
 // is made of, and two databases may share a Redis.
 
@@ -27,7 +27,8 @@ func (s *Server) tag(c *call, r *http.Request) (tag [tagBytes]byte) {
 	for _, n := range []int64{c.customer, c.revision, int64(upstream.DayOf(c.started))} {
 		buf = binary.AppendVarint(buf, n)
 	}
-	buf = append(buf, strings.TrimSuffix(r.URL.Path, "/")...)
+	buf = append(append(append(buf, s.Version...), '\n'), s.PublicURL...) // another program may answer otherwise
+	buf = append(append(buf, '\n'), strings.TrimSuffix(r.URL.Path, "/")...)
 	buf = append(buf, '?')
 	buf = append(buf, r.URL.RawQuery...)
 	k := s.keys.Load()
@@ -205,8 +206,8 @@ type hash interface {
 	Reset()
 }
 
-// appendIDs packs ascending or descending ids into few bytes.
-func appendIDs(b []byte, ids []int64) []byte {
+// packIDs packs sorted ids into few bytes.
+func packIDs(ids []int64) (b []byte) {
 	last := int64(0)
 	for _, id := range ids {
 		b = binary.AppendVarint(b, id-last)
@@ -215,7 +216,7 @@ func appendIDs(b []byte, ids []int64) []byte {
 	return b
 }
 
-// readIDs is the inverse of appendIDs.
+// readIDs is the inverse of packIDs.
 func readIDs(b []byte) (ids []int64) {
 	last := int64(0)
 	for len(b) > 0 {

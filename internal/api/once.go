@@ -41,8 +41,16 @@ func (s *Server) once(ctx context.Context, c *call, r *http.Request) *answer {
 	if saved != nil {
 		return &answer{status: saved.Status, header: http.Header(saved.Header).Clone(), body: saved.Body}
 	}
-	a := s.make(ctx, c, r)
-	done := context.WithoutCancel(ctx) // the change is made; its answer must be found again
+	// The change may be made when nobody waits any more; its answer must be found again.
+	done, cancel := context.WithTimeout(context.WithoutCancel(ctx), makeTimeout)
+	defer cancel()
+	var a *answer
+	defer func() {
+		if a == nil { // a panic goes on, without holding the key
+			_ = s.Store.ForgetIdempotent(done, q)
+		}
+	}()
+	a = s.make(ctx, c, r)
 	if a.status >= http.StatusInternalServerError || a.status == http.StatusTooManyRequests {
 		err = s.Store.ForgetIdempotent(done, q)
 	} else {

@@ -25,7 +25,7 @@ func (s *Server) register() {
 	add(s, "GET", "drift-events/active/", viewer, kept|audited, "The drift events that go on", s.listActiveEvents)
 	add(s, "GET", "drift-events/{id}/", viewer, kept|audited, "A drift event, its evidence and its history", s.getEvent)
 	add(s, "GET", "drift-events/{id}/claims/", viewer, kept|audited, "The claims that prove a drift event, newest first", s.listEventClaims)
-	add(s, "PATCH", "drift-events/{id}/", analyst, 0, "Judge a drift event, or give it an owner or a note", s.judgeEvent)
+	add(s, "PATCH", "drift-events/{id}/", analyst, audited, "Judge a drift event, or give it an owner or a note", s.judgeEvent)
 
 	add(s, "GET", "claims/", viewer, kept|audited, "Claims", s.listClaims)
 	add(s, "GET", "claims/{id}/", viewer, kept|audited, "A claim", s.getClaim)

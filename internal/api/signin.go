@@ -2,6 +2,8 @@ package api
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"net/http"
 	"strings"
@@ -35,28 +37,46 @@ var errWrongPassword = &Problem{
 	Detail: "there is no user with this name and password, or the user is disabled",
 }
 
-// accountRate bounds the guesses at one account, wherever they come from. A person
-// who forgot a password has 20, and then one each 10 seconds.
-var accountRate = limit.Rate{PerSecond: .1, Burst: 20}
+// guessRate bounds the guesses at one account from one network: a person who forgot
+// a password has 20, and then one each 10 seconds. accountRate bounds those from
+// everywhere together, so high that nobody locks somebody else out with ease.
+var (
+	guessRate   = limit.Rate{PerSecond: .1, Burst: 20}
+	accountRate = limit.Rate{PerSecond: 1, Burst: 300}
+)
+
+// limitGuesses counts an attempt to sign in with a name. The name is kept as a hash:
+// people type passwords there.
+func (s *Server) limitGuesses(ctx context.Context, username string) error {
+	if s.Rates.Login == (limit.Rate{}) {
+		return nil
+	}
+	c := of(ctx)
+	sum := sha256.Sum256([]byte(strings.ToLower(username)))
+	account := "account " + hex.EncodeToString(sum[:tagBytes])
+	for key, rate := range map[string]limit.Rate{account + " " + network(c.address): guessRate, account: accountRate} {
+		d, err := s.Limiter.Take(ctx, key, rate, c.started)
+		if err != nil {
+			return err
+		}
+		if !d.Allowed {
+			s.Metrics.AuthFailed("locked")
+			return &Problem{
+				Status: http.StatusTooManyRequests, Code: "too_many_requests", retryAfter: d.RetryAfter,
+				Detail: "too many sign-ins with this name; try again after the seconds in Retry-After",
+			}
+		}
+	}
+	return nil
+}
 
 // authenticate returns the user of a name and password. It takes as long for a
 // user that doesn't exist, and says the same. What is refused is audited here, what
 // follows from a right password by who asked.
 func (s *Server) authenticate(ctx context.Context, k credentials) (upstream.User, error) {
 	c := of(ctx)
-	name := strings.ToLower(k.Username)
-	if s.Rates.Login != (limit.Rate{}) {
-		d, err := s.Limiter.Take(ctx, "account "+name, accountRate, c.started)
-		if err != nil {
-			return upstream.User{}, err
-		}
-		if !d.Allowed {
-			s.Metrics.AuthFailed("locked")
-			return upstream.User{}, &Problem{
-				Status: http.StatusTooManyRequests, Code: "too_many_requests", retryAfter: d.RetryAfter,
-				Detail: "too many sign-ins with this name; try again after the seconds in Retry-After",
-			}
-		}
+	if err := s.limitGuesses(ctx, k.Username); err != nil {
+		return upstream.User{}, err
 	}
 	user, hash, err := s.Store.UserForLogin(ctx, k.Username)
 	if err != nil {
@@ -212,9 +232,9 @@ func (s *Server) logIn(ctx context.Context, in *credentialsInput) (*loginOutput,
 }
 
 // cookie is that of a browser session; an empty secret removes it. It is sent over
-// TLS only, unless the server is known to be reached without.
+// TLS only, unless users are said to reach the server without.
 func (s *Server) cookie(secret string) http.Cookie {
-	k := http.Cookie{Name: cookieName, Value: secret, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: strings.HasPrefix(s.PublicURL, "https:")}
+	k := http.Cookie{Name: cookieName, Value: secret, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: !strings.HasPrefix(s.PublicURL, "http:")}
 	if secret == "" {
 		k.MaxAge = -1
 	}

@@ -277,3 +277,24 @@ func holdConnections(t *testing.T, address string) {
 	fmt.Println(len(conns))
 	_, _ = io.Copy(io.Discard, os.Stdin)
 }
+
+// A body that nobody wants, and that never comes, holds no connection.
+func TestABodyThatNobodyWantsIsNotWaitedFor(t *testing.T) {
+	defer func(d time.Duration) { bodyTimeout = d }(bodyTimeout)
+	bodyTimeout = 100 * time.Millisecond
+	w := newWorld(t, worldOptions{})
+	for _, request := range []string{"GET " + Prefix + "health/", "DELETE " + Prefix + "users/1/"} {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(w.url, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if err := conn.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(conn, "%s HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n", request)
+		if line, err := bufio.NewReader(conn).ReadString('\n'); err != nil || !strings.HasPrefix(line, "HTTP/1.1 ") {
+			t.Errorf("%s: %q, %v", request, line, err)
+		}
+	}
+}

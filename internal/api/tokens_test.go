@@ -419,7 +419,7 @@ func TestTheCookieTellsBrowsersToKeepIt(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !k.HttpOnly || k.SameSite != http.SameSiteLaxMode || k.Path != "/" || k.Domain != "" || k.Secure != strings.HasPrefix(public, "https:") || len(k.Value) != 43 {
+		if !k.HttpOnly || k.SameSite != http.SameSiteLaxMode || k.Path != "/" || k.Domain != "" || k.Secure == strings.HasPrefix(public, "http:") || len(k.Value) != 43 {
 			t.Errorf("%q: %+v", public, k)
 		}
 		if strings.Contains(string(got.body), k.Value) {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -88,8 +89,48 @@ type createdUploadOutput struct {
 	Body     upstream.Upload
 }
 
+// A customer may send so many files at once, each for so long.
+const uploadsAtOnce, uploadTime = 8, 2 * time.Hour
+
+// receiving counts the files that are being sent, by customer.
+type receiving struct {
+	mu sync.Mutex
+	by map[int64]int
+}
+
+// begin reports whether one more may be sent; end is for when it was.
+func (k *receiving) begin(customer int64) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.by == nil {
+		k.by = map[int64]int{}
+	}
+	if k.by[customer] >= uploadsAtOnce {
+		return false
+	}
+	k.by[customer]++
+	return true
+}
+
+func (k *receiving) end(customer int64) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.by[customer]--; k.by[customer] == 0 {
+		delete(k.by, customer)
+	}
+}
+
 func (s *Server) createUpload(ctx context.Context, in *createUploadInput) (*createdUploadOutput, error) {
 	c := of(ctx)
+	if !s.receiving.begin(c.customer) {
+		return nil, &Problem{
+			Status: http.StatusTooManyRequests, Code: "too_many_requests", retryAfter: 10 * time.Second,
+			Detail: "so many files are being sent already; send this one when one of them is done",
+		}
+	}
+	defer s.receiving.end(c.customer)
+	ctx, cancel := context.WithTimeout(ctx, uploadTime)
+	defer cancel()
 	body, name, err := s.file(c, in.request)
 	if err != nil {
 		return nil, err
@@ -123,6 +164,8 @@ func (s *Server) createUpload(ctx context.Context, in *createUploadInput) (*crea
 func uploadProblem(err error) error {
 	var tooSlow interface{ Timeout() bool }
 	switch {
+	case upstream.ErrorCode(err) == upstream.Unavailable:
+		return err
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, context.Canceled), errors.Is(err, multipart.ErrMessageTooLarge):
 		return bodyProblem(err)
 	case errors.As(err, &tooSlow) && tooSlow.Timeout():

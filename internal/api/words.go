@@ -94,7 +94,7 @@ var fieldWords = map[string]string{
 	"start_date":                      "The first day that is counted.",
 	"end_date":                        "The last day that is counted.",
 	"total_uploads":                   "Uploads, whatever became of them.",
-	"active_drift_events":             "Drift events that are open or acknowledged.",
+	"active_drift_events":             "Alerts that are open or acknowledged; events that are only watched are not counted.",
 	"dollars_at_risk_cents_per_month": "What the active events cost a month, in cents.",
 	"last_report_date":                "The last as-of date of a run that succeeded; null before the first.",
 	"denial_rate_trend":               "Denial rates by month, the oldest first.",

@@ -32,7 +32,7 @@ func (s *Store) CreateSession(ctx context.Context, n upstream.Session, secretHas
 	n.CreatedAt, n.SeenAt, n.ExpiresAt, n.RevokedAt = instant(now.UnixMicro()), instant(now.UnixMicro()), instant(now.Add(life).UnixMicro()), nil
 	n.Generation = 1
 	n.Address, n.Agent = shortened(n.Address, maxAddress), shortened(n.Agent, maxAgent)
-	err := s.write(ctx, 0, func(x tx) error {
+	err := s.writeAudited(ctx, 0, func(x tx) error {
 		enabled, err := one(x, "SELECT COUNT(*) FROM app_user WHERE id = $1 AND disabled = 0", n.User)
 		if err != nil {
 			return err

@@ -108,12 +108,20 @@ func (s *Store) peek(ctx context.Context, sql string, args []any, each func(row)
 // belongs to: the customer's, or that of access for customer 0. The audit entry
 // that the context carries, if any, is appended by the same transaction.
 func (s *Store) write(ctx context.Context, customer int64, f func(tx) error) error {
-	entry, mine := auditOf(ctx), false
-	err := s.writeQuietly(ctx, customer, func(t tx) error {
+	return s.writeAudited(ctx, customer, func(t tx) error {
 		if err := f(t); err != nil {
 			return err
 		}
-		if err := advance(t, customer); err != nil {
+		return advance(t, customer)
+	})
+}
+
+// writeAudited is write for what no answer has shown yet, so that none need be made
+// anew: a sign-in.
+func (s *Store) writeAudited(ctx context.Context, customer int64, f func(tx) error) error {
+	entry, mine := auditOf(ctx), false
+	err := s.writeQuietly(ctx, customer, func(t tx) error {
+		if err := f(t); err != nil {
 			return err
 		}
 		if mine = entry.take(); !mine {
