@@ -217,7 +217,7 @@ func TestWorkIsOneJobsAtATime(t *testing.T) {
 			if err := w.attempt(j, work, 1, never); !errors.As(err, &snooze) || snooze.Duration != time.Minute {
 				w.Errorf("another attempt meanwhile: %v", err)
 			}
-			if _, err := w.store.Requeue(ctx, work); err != nil { // as a sweep that thinks us dead
+			if _, err := w.store.Requeue(ctx, work, at.Add(time.Second)); err != nil { // as a sweep that thinks us dead
 				w.Error(err)
 			}
 			<-ctx.Done() // a beat finds out

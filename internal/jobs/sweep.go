@@ -44,12 +44,13 @@ func (j *Jobs) sweep(ctx context.Context) error {
 
 // revive sees to it that all work has a job.
 func (j *Jobs) revive(ctx context.Context) error {
-	queued, silent, err := j.store.Waiting(ctx, j.o.Now().Add(-j.o.pace.silent))
+	since := j.o.Now().Add(-j.o.pace.silent)
+	queued, silent, err := j.store.Waiting(ctx, since)
 	for _, w := range queued {
-		err = errors.Join(err, j.reviveQueued(ctx, w))
+		err = errors.Join(err, j.reviveQueued(ctx, w, since))
 	}
 	for _, w := range silent {
-		err = errors.Join(err, j.reviveSilent(ctx, w))
+		err = errors.Join(err, j.reviveSilent(ctx, w, since))
 	}
 	return err
 }
@@ -57,7 +58,7 @@ func (j *Jobs) revive(ctx context.Context) error {
 // reviveQueued enqueues work, which does nothing when it has a job. Where River says
 // that the job runs, its worker may have died before it claimed the work: another
 // turn doesn't wait for River to notice.
-func (j *Jobs) reviveQueued(ctx context.Context, w store.Work) error {
+func (j *Jobs) reviveQueued(ctx context.Context, w store.Work, since time.Time) error {
 	r, err := j.insert(ctx, argsOf(w))
 	if err != nil || !r.UniqueSkippedAsDuplicate || r.Job.State != rivertype.JobStateRunning {
 		return err
@@ -65,7 +66,7 @@ func (j *Jobs) reviveQueued(ctx context.Context, w store.Work) error {
 	if at := r.Job.AttemptedAt; at == nil || time.Since(*at) < j.o.pace.silent { // River's own clock
 		return nil
 	}
-	return j.requeue(ctx, w)
+	return j.requeue(ctx, w, since)
 }
 
 // maxLost is how many of its jobs may die before work has failed: it may be what
@@ -73,25 +74,22 @@ func (j *Jobs) reviveQueued(ctx context.Context, w store.Work) error {
 const maxLost = 10
 
 // reviveSilent gives work to another job whose own has died.
-func (j *Jobs) reviveSilent(ctx context.Context, w store.Work) error {
+func (j *Jobs) reviveSilent(ctx context.Context, w store.Work, since time.Time) error {
 	j.o.Log.Warn("a job has died", "kind", w.Kind, "customer", w.Customer, "id", w.ID, "times", w.Lost+1)
-	if w.Lost < maxLost {
-		return j.requeue(ctx, w)
-	}
-	err := j.store.Fail(ctx, w, fmt.Sprintf("the server stopped %d times while it worked on this; report it", w.Lost+1), j.o.Now())
-	if errors.Is(err, store.ErrLost) {
-		err = nil
-	}
-	return err
+	return j.requeue(ctx, w, since)
 }
 
-func (j *Jobs) requeue(ctx context.Context, w store.Work) error {
-	w, err := j.store.Requeue(ctx, w)
-	if errors.Is(err, store.ErrLost) { // another server's sweep was faster
-		return nil
-	}
-	if err == nil {
+func (j *Jobs) requeue(ctx context.Context, w store.Work, since time.Time) error {
+	w, err := j.store.Requeue(ctx, w, since)
+	switch {
+	case err != nil:
+	case w.Lost > maxLost:
+		err = j.store.Fail(ctx, w, fmt.Sprintf("the server stopped %d times while it worked on this; report it", w.Lost), j.o.Now())
+	default:
 		_, err = j.insert(ctx, argsOf(w))
+	}
+	if errors.Is(err, store.ErrLost) { // another server's sweep was faster, or the job lives
+		return nil
 	}
 	return err
 }

@@ -315,7 +315,7 @@ func TestCodesOfDatabasesHaveCodesOfOurs(t *testing.T) {
 		sqlite.ResultIOErr: upstream.Unavailable, sqlite.ResultIOErrRead: upstream.Unavailable, sqlite.ResultIOErrFsync: upstream.Unavailable,
 		sqlite.ResultFull: upstream.Unavailable, sqlite.ResultCantOpen: upstream.Unavailable, sqlite.ResultReadOnly: upstream.Unavailable,
 		sqlite.ResultNoMem: upstream.Unavailable, sqlite.ResultInterrupt: upstream.Unavailable,
-		sqlite.ResultBusy: upstream.Conflict, sqlite.ResultCorrupt: upstream.Corrupt, sqlite.ResultNotADB: upstream.Invalid,
+		sqlite.ResultBusy: upstream.Unavailable, sqlite.ResultLocked: upstream.Unavailable, sqlite.ResultCorrupt: upstream.Corrupt, sqlite.ResultNotADB: upstream.Invalid,
 		sqlite.ResultConstraint: upstream.Internal, sqlite.ResultError: upstream.Internal,
 	} {
 		want[code.String()] = ours

@@ -132,7 +132,7 @@ func TestFullDiskLosesNothingThatWasAcknowledged(t *testing.T) {
 }
 
 func TestTextsFitTheirEngine(t *testing.T) {
-	if got := sqliteText("a = $1 AND b = $12"); got != "a = ?1 AND b = ?12" {
+	if got, _ := new(texts).text("a = $1 AND b = $12"); got != "a = ?1 AND b = ?12" {
 		t.Error(got)
 	}
 	if got := placeholders(2, 3); got != "$2, $3, $4" {

@@ -18,9 +18,11 @@ import (
 
 // postgresEngine is a pool of connections to PostgreSQL 15 or newer. Writers of
 // one customer hold pg_advisory_xact_lock(customer): without it concurrent
-// uploads leave wrong rollup cells.
+// uploads leave wrong rollup cells. It is for other processes; those of this one
+// take turns before that.
 type postgresEngine struct {
 	conns      *pgxpool.Pool
+	writers    turns
 	waiting    atomic.Int32 // for a connection
 	ownTimeout bool         // the URL sets statement_timeout: it holds for reads
 	closed     atomic.Bool
@@ -107,6 +109,11 @@ func (e *postgresEngine) peek(ctx context.Context, sql string, args []any, each 
 }
 
 func (e *postgresEngine) write(ctx context.Context, customer int64, f func(tx) error) error {
+	done, err := e.writers.take(ctx, customer)
+	if err != nil {
+		return err
+	}
+	defer done()
 	return e.in(ctx, "begin isolation level read committed; set local statement_timeout = 0", func(t tx) error {
 		if _, err := t.exec("SELECT pg_advisory_xact_lock($1)", customer); err != nil {
 			return err

@@ -248,37 +248,73 @@ func (e *sqliteEngine) in(ctx context.Context, c *sqlite.Conn, begin string, f f
 
 type sqliteTx struct{ c *sqlite.Conn }
 
-func (t *sqliteTx) prepare(sql string) (*sqlite.Stmt, error) {
-	return t.c.Prepare(sqliteText(sql))
+// statement is one that is prepared; done ends its use.
+type statement struct {
+	*sqlite.Stmt
+	once bool // it is kept by nobody
 }
 
-var sqliteTexts sync.Map // $1 texts → ?1 texts
-
-// sqliteText turns $1 into ?1: SQLite would number $ parameters in the order
-// they appear.
-func sqliteText(sql string) string {
-	if text, ok := sqliteTexts.Load(sql); ok {
-		return text.(string)
+func (s statement) done() error {
+	if s.once {
+		return s.Finalize()
 	}
-	text := strings.ReplaceAll(sql, "$", "?")
-	sqliteTexts.Store(sql, text)
-	return text
+	return s.Reset()
 }
 
-func (t *sqliteTx) query(sql string, args []any, each func(row) error) error {
+// prepare leaves statements whose text is kept to the connection, which keeps them
+// for ever; what comes after those is prepared for one use.
+func (t *sqliteTx) prepare(sql string) (statement, error) {
+	text, kept := sqliteTexts.text(sql)
+	if kept {
+		s, err := t.c.Prepare(text)
+		return statement{s, false}, err
+	}
+	s, _, err := t.c.PrepareTransient(text)
+	return statement{s, true}, err
+}
+
+// texts turns $1 texts into ?1 texts: SQLite would number $ parameters in the order
+// they appear. It keeps the first ones: filters compose more than can be kept.
+type texts struct {
+	known sync.Map
+	n     atomic.Int64
+}
+
+// maxTexts is some times what is written in this package.
+const maxTexts = 800
+
+var sqliteTexts texts
+
+func (t *texts) text(sql string) (text string, kept bool) {
+	if text, ok := t.known.Load(sql); ok {
+		return text.(string), true
+	}
+	text = strings.ReplaceAll(sql, "$", "?")
+	if t.n.Add(1) > maxTexts {
+		t.n.Add(-1)
+		return text, false
+	}
+	if _, twice := t.known.LoadOrStore(sql, text); twice {
+		t.n.Add(-1)
+	}
+	return text, true
+}
+
+func (t *sqliteTx) query(sql string, args []any, each func(row) error) (err error) {
 	s, err := t.prepare(sql)
 	if err != nil {
 		return err
 	}
-	bind(s, args)
-	r := &sqliteRow{s: s}
+	defer func() { err = errors.Join(err, s.done()) }()
+	bind(s.Stmt, args)
+	r := &sqliteRow{s: s.Stmt}
 	for {
 		more, err := s.Step()
 		if err != nil || !more {
-			return errors.Join(err, s.Reset())
+			return err
 		}
 		if err := each(r); err != nil {
-			return errors.Join(err, s.Reset())
+			return err
 		}
 	}
 }
@@ -288,25 +324,25 @@ func (t *sqliteTx) exec(sql string, args ...any) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	bind(s, args)
+	bind(s.Stmt, args)
 	if _, err := s.Step(); err != nil {
-		_ = s.Reset() // repeats the error of Step
+		_ = s.done() // repeats the error of Step
 		return 0, err
 	}
-	return int64(t.c.Changes()), s.Reset()
+	return int64(t.c.Changes()), s.done()
 }
 
-func (t *sqliteTx) execMany(sql string, n int, args func(i int, params []any)) error {
+func (t *sqliteTx) execMany(sql string, n int, args func(i int, params []any)) (err error) {
 	s, err := t.prepare(sql)
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, s.done()) }()
 	params := make([]any, s.BindParamCount())
 	for i := range n {
 		args(i, params)
-		bind(s, params)
+		bind(s.Stmt, params)
 		if _, err := s.Step(); err != nil {
-			_ = s.Reset() // repeats the error of Step
 			return err
 		}
 		if err := s.Reset(); err != nil {
@@ -320,16 +356,15 @@ func (t *sqliteTx) script(sql string) error {
 	return sqlitex.ExecuteScript(t.c, sql, nil)
 }
 
-func (t *sqliteTx) insertClaims(rows []claimRow) ([]int, error) {
+func (t *sqliteTx) insertClaims(rows []claimRow) (taken []int, err error) {
 	s, err := t.prepare(insertClaimSQL + " ON CONFLICT DO NOTHING")
 	if err != nil {
 		return nil, err
 	}
-	var taken []int
+	defer func() { err = errors.Join(err, s.done()) }()
 	for i := range rows {
-		rows[i].bind(s)
+		rows[i].bind(s.Stmt)
 		if _, err := s.Step(); err != nil {
-			_ = s.Reset() // repeats the error of Step
 			return nil, err
 		}
 		if t.c.Changes() == 0 {

@@ -22,7 +22,7 @@ func sqliteError(path string, err error) error {
 	case sqlite.ResultFull:
 		return upstream.Errorf(upstream.Unavailable, "the disk that holds %s is full; nothing of this step was kept: make room and run the command again", path)
 	case sqlite.ResultBusy, sqlite.ResultLocked:
-		return upstream.Errorf(upstream.Conflict, "another process has been writing to %s for %s; try again when it has finished", path, busyTimeout)
+		return upstream.Errorf(upstream.Unavailable, "another process has been writing to %s for %s; try again when it has finished", path, busyTimeout)
 	case sqlite.ResultNotADB:
 		return upstream.Errorf(upstream.Invalid, "%s is not an Upstream database; name another file with --database sqlite:FILE", path)
 	case sqlite.ResultCorrupt:

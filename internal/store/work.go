@@ -95,11 +95,12 @@ func (t *Tenant) Work(ctx context.Context, kind WorkKind, id int64) (w Work, err
 	return w, err
 }
 
-// Requeue takes work from its job for another one: the work that is returned is of
-// the next turn. It is ErrLost when the work is done or was requeued already.
-func (s *Store) Requeue(ctx context.Context, w Work) (Work, error) {
+// Requeue takes work from its job for another one, unless that job has given a sign
+// of life since an instant: the work that is returned is of the next turn. It is
+// ErrLost when the job lives, or the work is done or was requeued already.
+func (s *Store) Requeue(ctx context.Context, w Work, silentSince time.Time) (Work, error) {
 	k := workTables[w.Kind]
-	err := s.changeWork(ctx, w, "UPDATE "+k.table+" SET turn = turn + 1, lost = lost + 1, seen_at = 0"+k.queued+k.where(1), w.Customer, w.ID, w.Turn)
+	err := s.changeWork(ctx, w, "UPDATE "+k.table+" SET turn = turn + 1, lost = lost + 1, seen_at = 0"+k.queued+k.where(1)+" AND seen_at < $4", w.Customer, w.ID, w.Turn, silentSince.UnixMicro())
 	w.Turn, w.Lost = w.Turn+1, w.Lost+1
 	return w, err
 }

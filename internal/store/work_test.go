@@ -76,11 +76,16 @@ func TestWorkIsOneTurnsAndOneJobs(t *testing.T) {
 				t.Errorf("release: %v", err)
 			}
 			claim(w, now, Mine)
-			next, err := s.Requeue(ctx, w)
+			_, err := s.Requeue(ctx, w, now)
+			lost("requeued from a job that lives", err)
+			if err := s.Beat(ctx, w, now); err != nil { // it goes on
+				t.Errorf("beat: %v", err)
+			}
+			next, err := s.Requeue(ctx, w, now.Add(time.Second))
 			if err != nil || next.Turn != w.Turn+1 || next.Lost != 1 {
 				t.Fatalf("requeued as %+v, %v", next, err)
 			}
-			_, err = s.Requeue(ctx, w)
+			_, err = s.Requeue(ctx, w, now.Add(time.Second))
 			lost("requeued twice", err)
 			lost("beat of an old turn", s.Beat(ctx, w, now))
 			lost("release of an old turn", s.Release(ctx, w))
@@ -352,9 +357,10 @@ func TestWorkHasOneOwner(t *testing.T) {
 					owned = 0
 				}
 			case "requeue":
-				next, err := s.Requeue(ctx, mine)
+				next, err := s.Requeue(ctx, mine, at.Add(-3*time.Second))
+				current = current && (owned != turn || seen.Before(at.Add(-3*time.Second)))
 				if (err == nil) != current {
-					t.Fatalf("requeue: %v, current %t", err, current)
+					t.Fatalf("requeue: %v, current and silent %t", err, current)
 				}
 				if current {
 					turn, owned = next.Turn, 0
