@@ -7,15 +7,14 @@ import (
 	"time"
 )
 
-// Cache keeps answers for a while. It may forget any of them at any time, and a
-// Delete may be lost with the connection: keys name the version of what they hold.
+// Cache keeps answers for a while. It may forget any of them at any time, and none
+// is taken back: keys name the version of what they hold.
 type Cache interface {
 	// Get returns a value, which the caller must not change.
 	Get(ctx context.Context, key string) ([]byte, bool)
 	// Set keeps a value, which the caller must not change afterwards; a ttl that
 	// isn't positive keeps nothing.
 	Set(ctx context.Context, key string, value []byte, ttl time.Duration)
-	Delete(ctx context.Context, key string)
 }
 
 const (
