@@ -113,7 +113,7 @@ type AuditEntry struct {
 	ID       int64     `json:"id"`       // counts from 1 in a customer, without gaps
 	At       time.Time `json:"at"`
 	Actor    string    `json:"actor"`   // "user:ann", "key:ups_ab12cd34", "job:upload"
-	Action   string    `json:"action"`  // "claims.list", "drift_event.change", …
+	Action   string    `json:"action"`  // an operation of the API, "get_claims"; "user.create" by a command, "upload.load" by a job
 	Target   string    `json:"target"`  // what it was done to: an id; "" for a list
 	Detail   string    `json:"detail"`  // the query of a read, the change of a change; may hold claim content
 	Claims   []int64   `json:"claims"`  // ids of the claims that were shown

@@ -88,7 +88,7 @@ type verifiedChain struct {
 type auditListCmd struct {
 	Customer int64  `required:"" placeholder:"ID" help:"The customer; 0 for what belongs to none."`
 	Actor    string `placeholder:"NAME" help:"Only of this one, as user:ann or cli."`
-	Action   string `placeholder:"NAME" help:"Only this action, as claims.list."`
+	Action   string `placeholder:"NAME" help:"Only this action, as get_claims or user.create."`
 	Target   string `placeholder:"ID" help:"Only what was done to this one."`
 	From     string `placeholder:"DATE" help:"From this day on, in UTC."`
 	To       string `placeholder:"DATE" help:"Up to this day and with it, in UTC."`

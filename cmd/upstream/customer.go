@@ -29,7 +29,7 @@ func (c *customerCreateCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	made, err := s.CreateCustomer(a, c.Name, a.now())
+	made, err := s.CreateCustomer(a.audited(0, "customer.create", "", c.Name), c.Name, a.now())
 	if err = errors.Join(err, s.Close()); err != nil {
 		return err
 	}

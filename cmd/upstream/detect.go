@@ -44,7 +44,7 @@ func (c *detectCmd) Run(a *app) error {
 	return a.withTenant(c.Customer, func(t *store.Tenant) error {
 		defer detection.CollectRarely(store.From(c.From))()
 		d := detection.Detection{Detector: c.Detector, AsOf: asOf, Today: a.today(), From: store.From(c.From), Budget: c.Budget}
-		found, err := detection.Save(a, t, a.now, func() (detection.Finding, error) { return d.Evaluate(a, t) })
+		found, err := detection.Save(a.audited(c.Customer, "report_run.create", "", c.Detector), t, a.now, func() (detection.Finding, error) { return d.Evaluate(a, t) })
 		if err != nil {
 			return err
 		}

@@ -258,9 +258,13 @@ type verdictFlags struct {
 }
 
 // judge records a verdict and prints what follows from it.
-func (v *verdictFlags) judge(a *app, status upstream.EventStatus, tell func(io.Writer, *upstream.DriftEvent)) error {
+func (v *verdictFlags) judge(a *app, action string, status upstream.EventStatus, tell func(io.Writer, *upstream.DriftEvent)) error {
 	return a.withTenant(v.Customer, func(t *store.Tenant) error {
-		e, err := t.Judge(a, v.ID, store.Verdict{Status: status, Owner: v.Owner, Note: v.Note, Who: v.By}, a.now())
+		detail := ""
+		if v.Note != nil {
+			detail = *v.Note
+		}
+		e, err := t.Judge(a.audited(v.Customer, action, idText(v.ID), detail), v.ID, store.Verdict{Status: status, Owner: v.Owner, Note: v.Note, Who: v.By}, a.now())
 		if err != nil {
 			return err
 		}
@@ -278,7 +282,7 @@ Example:  upstream event acknowledge 3 --customer 1 --owner ann --note "called A
 }
 
 func (c *eventAcknowledgeCmd) Run(a *app) error {
-	return c.judge(a, upstream.Acknowledged, func(w io.Writer, e *upstream.DriftEvent) {
+	return c.judge(a, "event.acknowledge", upstream.Acknowledged, func(w io.Writer, e *upstream.DriftEvent) {
 		fmt.Fprintf(w, "acknowledged: %s\n", node(e))
 	})
 }
@@ -292,7 +296,7 @@ Example:  upstream event resolve 3 --customer 1 --note "Aetna reprocessed the cl
 }
 
 func (c *eventResolveCmd) Run(a *app) error {
-	return c.judge(a, upstream.Resolved, func(w io.Writer, e *upstream.DriftEvent) {
+	return c.judge(a, "event.resolve", upstream.Resolved, func(w io.Writer, e *upstream.DriftEvent) {
 		fmt.Fprintf(w, "resolved: %s\n", node(e))
 	})
 }
@@ -306,7 +310,7 @@ Example:  upstream event noise 3 --customer 1 --note "our own coding change"`
 }
 
 func (c *eventNoiseCmd) Run(a *app) error {
-	return c.judge(a, upstream.Noise, func(w io.Writer, e *upstream.DriftEvent) {
+	return c.judge(a, "event.noise", upstream.Noise, func(w io.Writer, e *upstream.DriftEvent) {
 		fmt.Fprintf(w, "noise: %s needs twice the evidence from now on; nothing else changes\n", node(e))
 	})
 }
@@ -320,7 +324,7 @@ Example:  upstream event reopen 3 --customer 1`
 }
 
 func (c *eventReopenCmd) Run(a *app) error {
-	return c.judge(a, upstream.Open, func(w io.Writer, e *upstream.DriftEvent) {
+	return c.judge(a, "event.reopen", upstream.Open, func(w io.Writer, e *upstream.DriftEvent) {
 		fmt.Fprintf(w, "open again: %s\n", node(e))
 	})
 }

@@ -51,6 +51,7 @@ func TestEventsAreListedShownAndJudged(t *testing.T) {
 		contains(t, w.must("event", "list", "--customer", "1", "--all"), "\n"+id+" ")
 		contains(t, w.must("event", "reopen", id, "--customer", "1"), "open again: "+payer)
 		contains(t, w.must("event", "resolve", id, "--customer", "1"), "resolved: "+payer)
+		w.audited("1", "event.resolve "+id, "event.reopen "+id, "event.noise "+id, "event.acknowledge "+id+": called", "report_run.create 1: upstream")
 	})
 }
 

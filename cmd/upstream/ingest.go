@@ -89,8 +89,16 @@ func (c *ingestCmd) one(a *app, t *store.Tenant, path string, fileDate upstream.
 	defer f.Close()
 	known, err := t.Upload(a, sum)
 	done := err == nil && known.Status == upstream.UploadSuccess
+	load := a
+	if !done {
+		target := "" // the id that the upload gets
+		if known.ID != 0 {
+			target = idText(known.ID)
+		}
+		load = a.audited(c.Customer, "upload.load", target, filepath.Base(path))
+	}
 	p := a.progress(filepath.Base(path), 0)
-	u, columns, err := jobs.LoadCSV(a, t, jobs.File{Name: filepath.Base(path), SHA256: sum, Date: fileDate, Bytes: f},
+	u, columns, err := jobs.LoadCSV(load, t, jobs.File{Name: filepath.Base(path), SHA256: sum, Date: fileDate, Bytes: f},
 		store.LoadOptions{Progress: p.update, Now: a.now()})
 	p.end()
 	if err != nil {

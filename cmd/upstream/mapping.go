@@ -85,13 +85,14 @@ Example:  upstream mapping payer set "Lake Cnty Trust" "Lake County Trust" --cus
 func (c *mappingPayerSetCmd) Run(a *app) error {
 	return c.run(a, func(t *store.Tenant) error {
 		m := upstream.PayerMapping{Raw: c.Raw, Payer: c.Payer}
+		detail := c.Raw + " as " + c.Payer
 		known, err := t.PayerMappingOf(a, c.Raw)
 		switch {
 		case err == nil:
 			m.ID = known.ID
-			m, err = t.ChangePayerMapping(a, m)
+			m, err = t.ChangePayerMapping(a.audited(c.Customer, "payer_mapping.change", idText(m.ID), detail), m)
 		case upstream.ErrorCode(err) == upstream.NotFound:
-			m, err = t.CreatePayerMapping(a, m)
+			m, err = t.CreatePayerMapping(a.audited(c.Customer, "payer_mapping.create", "", detail), m)
 		}
 		if err != nil {
 			return err
@@ -116,7 +117,7 @@ func (c *mappingPayerRemoveCmd) Run(a *app) error {
 	return c.run(a, func(t *store.Tenant) error {
 		m, err := t.PayerMappingOf(a, c.Raw)
 		if err == nil {
-			err = t.DeletePayerMapping(a, m.ID)
+			err = t.DeletePayerMapping(a.audited(c.Customer, "payer_mapping.remove", idText(m.ID), m.Raw+" as "+m.Payer), m.ID)
 		}
 		if err == nil {
 			a.printf("removed: %s as %s\n", m.Raw, m.Payer)
@@ -173,13 +174,14 @@ Example:  upstream mapping cpt set 0042T "CT and MRI" --customer 1`
 func (c *mappingCPTSetCmd) Run(a *app) error {
 	return c.run(a, func(t *store.Tenant) error {
 		m := upstream.CPTMapping{Code: c.Code, CPTGroup: c.Group}
+		detail := c.Code + " in " + c.Group
 		known, err := t.CPTMappingOf(a, c.Code)
 		switch {
 		case err == nil:
 			m.ID = known.ID
-			m, err = t.ChangeCPTMapping(a, m)
+			m, err = t.ChangeCPTMapping(a.audited(c.Customer, "cpt_mapping.change", idText(m.ID), detail), m)
 		case upstream.ErrorCode(err) == upstream.NotFound:
-			m, err = t.CreateCPTMapping(a, m)
+			m, err = t.CreateCPTMapping(a.audited(c.Customer, "cpt_mapping.create", "", detail), m)
 		}
 		if err != nil {
 			return err
@@ -204,7 +206,7 @@ func (c *mappingCPTRemoveCmd) Run(a *app) error {
 	return c.run(a, func(t *store.Tenant) error {
 		m, err := t.CPTMappingOf(a, c.Code)
 		if err == nil {
-			err = t.DeleteCPTMapping(a, m.ID)
+			err = t.DeleteCPTMapping(a.audited(c.Customer, "cpt_mapping.remove", idText(m.ID), m.Code+" in "+m.CPTGroup), m.ID)
 		}
 		if err == nil {
 			a.printf("removed: %s in %s; it is in %s with the next load\n", m.Code, m.CPTGroup, upstream.CPTGroup(m.Code))
@@ -268,7 +270,7 @@ Example:  upstream mapping apply --customer 1`
 
 func (c *mappingApplyCmd) Run(a *app) error {
 	return c.run(a, func(t *store.Tenant) error {
-		n, err := t.ApplyMappings(a)
+		n, err := t.ApplyMappings(a.audited(c.Customer, "mapping.apply", "", ""))
 		if err != nil {
 			if errors.Is(err, context.Canceled) {
 				a.notef("stopped: %s changed so far", count(n, "claim"))

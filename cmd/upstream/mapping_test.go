@@ -109,11 +109,11 @@ func TestMappingSaysWhatIsWrong(t *testing.T) {
 	}{
 		{[]string{"payer", "set", "...", "Lake"}, "letters or digits"},
 		{[]string{"payer", "set", "Acme", "=1+1"}, "formula"},
-		{[]string{"payer", "set", "Brook", "Lake"}, "`upstream mapping payer list --customer 1`"},
+		{[]string{"payer", "set", "Brook", "Lake"}, "list of payer mappings"},
 		{[]string{"payer", "remove", "Acme"}, "no such mapping"},
 		{[]string{"cpt", "set", "visit", "Visits"}, "five characters"},
 		{[]string{"cpt", "set", "99213", " "}, "1 to 100 characters"},
-		{[]string{"cpt", "remove", "99213"}, "`upstream mapping cpt list --customer 1`"},
+		{[]string{"cpt", "remove", "99213"}, "the list of mappings"},
 	} {
 		args := append(append([]string{"mapping"}, test.args...), "--customer", "1")
 		contains(t, w.fails(exitFailed, args...), test.says)

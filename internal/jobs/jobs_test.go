@@ -58,6 +58,7 @@ func TestAnUploadIsLoadedAndDetectionFollows(t *testing.T) {
 			defer seen.Unlock()
 			told = append(told, events...)
 		}
+		w.withoutNights()
 		j := w.jobs(Options{Work: true, Observe: seen.observe, Loaded: loaded, Detected: detected, pace: pace{beat: time.Minute, silent: time.Hour, sweep: time.Hour}})
 		u := w.receive(content)
 		if err := j.EnqueueUpload(ctx, 1, u.ID); err != nil {
@@ -85,6 +86,7 @@ func TestAnUploadIsLoadedAndDetectionFollows(t *testing.T) {
 			w.Errorf("told of %+v of %+v and %d of %d events", tally, u.Tally, len(told), r.EventCount)
 		}
 		seen.Unlock()
+		w.audited("report_run.evaluate by job:report_run of 1", "upload.load by job:upload of 1")
 		if _, errs := seen.of("upload"); errs != 0 || seen.errors["negative time"] != 0 {
 			w.Errorf("observed %+v", seen.errors)
 		}
@@ -191,6 +193,7 @@ func TestHowAnAttemptEndsIsInTheRow(t *testing.T) {
 				if r = w.run(r.ID); r.Status != test.status || r.Error != test.says {
 					w.Errorf("%+v", r)
 				}
+				w.audited("report_run.evaluate by job:report_run of 1")
 				queued, silent, err := w.store.Waiting(context.Background(), now)
 				if err != nil || len(silent) != 0 || len(queued) != map[upstream.RunStatus]int{upstream.RunRunning: 1}[test.status] {
 					w.Errorf("waiting are %v and %v, %v", queued, silent, err)
@@ -490,6 +493,28 @@ func TestMappingsAreAppliedByAJob(t *testing.T) {
 		}
 		w.until("the claims are renamed", func() bool { return payers()["Brook Valley Plan"] && !payers()[one] })
 		w.claims()
+	})
+}
+
+func TestARemapIsAuditedWhereItChangesClaims(t *testing.T) {
+	content := file(t, 500, 1)
+	onBoth(t, func(w *world) {
+		ctx := context.Background()
+		w.loadDirectly(content)
+		d, err := w.tenant.Decisions(ctx, upstream.DayOf(now), store.FromRollups)
+		if err != nil {
+			w.Fatal(err)
+		}
+		if _, err := w.tenant.CreatePayerMapping(ctx, upstream.PayerMapping{Raw: d.Nodes[0].Payer, Payer: "Brook Valley Plan"}); err != nil {
+			w.Fatal(err)
+		}
+		j := w.jobs(Options{})
+		for range 2 { // the second one finds nothing to change
+			if err := j.remap(ctx, nil, remapArgs{Customer: 1}); err != nil {
+				w.Fatal(err)
+			}
+		}
+		w.audited("mapping.apply by job:remap of ")
 	})
 }
 

@@ -209,7 +209,7 @@ func (j *Jobs) detect(ctx context.Context, job *rivertype.JobRow, a detectArgs) 
 func (j *Jobs) remap(ctx context.Context, _ *rivertype.JobRow, a remapArgs) error {
 	t, err := j.store.Tenant(ctx, a.Customer)
 	if err == nil {
-		_, err = t.ApplyMappings(ctx)
+		_, err = t.ApplyMappings(j.audited(ctx, a.Kind(), "mapping.apply", a.Customer, ""))
 	}
 	return err
 }

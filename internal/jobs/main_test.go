@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -259,4 +260,36 @@ func (w *world) request(r store.RunRequest) upstream.ReportRun {
 		w.Fatalf("requested: %+v, %t, %v", run, created, err)
 	}
 	return run
+}
+
+// audited checks the customer's audit log, which is whole, newest entry first.
+func (w *world) audited(want ...string) {
+	w.Helper()
+	list, err := w.store.Audit(context.Background(), 1, store.AuditFilter{}, upstream.Page{})
+	if err != nil {
+		w.Fatal(err)
+	}
+	got := []string{}
+	for _, e := range list.Items {
+		got = append(got, e.Action+" by "+e.Actor+" of "+e.Target)
+		if e.Count != 1 || !e.At.Equal(now) {
+			w.Errorf("%+v", e)
+		}
+	}
+	if !slices.Equal(got, want) {
+		w.Errorf("audited %q, want %q", got, want)
+	}
+	if check, err := w.store.VerifyAudit(context.Background(), 1); err != nil || !check.OK() {
+		w.Errorf("%+v, %v", check, err)
+	}
+}
+
+// withoutNights keeps the detection of a day from coming in between.
+func (w *world) withoutNights() {
+	w.Helper()
+	s := upstream.DefaultSettings()
+	s.NightlyDetection, s.WeeklyReport = false, false
+	if err := w.tenant.SaveSettings(context.Background(), s, now); err != nil {
+		w.Fatal(err)
+	}
 }

@@ -124,7 +124,7 @@ func (j *Jobs) daily(ctx context.Context, _ *rivertype.JobRow, a dailyArgs) erro
 	}
 	customers, err := j.store.Customers(ctx)
 	for _, c := range customers {
-		err = errors.Join(err, j.dailyOf(ctx, c, day))
+		err = errors.Join(err, j.dailyOf(j.audited(ctx, a.Kind(), "report_run.create", c.ID, ""), c, day))
 	}
 	return err
 }

@@ -15,7 +15,7 @@ func (j *Jobs) enqueueTidy(ctx context.Context) error {
 
 // tidy removes what has expired, and applies mappings whose job was lost between the
 // change and its enqueueing.
-func (j *Jobs) tidy(ctx context.Context, _ *rivertype.JobRow, _ tidyArgs) error {
+func (j *Jobs) tidy(ctx context.Context, _ *rivertype.JobRow, a tidyArgs) error {
 	now := j.o.Now()
 	_, sessions := j.store.PruneSessions(ctx, now)
 	_, answers := j.store.PruneIdempotent(ctx, now)
@@ -23,7 +23,7 @@ func (j *Jobs) tidy(ctx context.Context, _ *rivertype.JobRow, _ tidyArgs) error 
 	for _, c := range customers {
 		t, failed := j.store.Tenant(ctx, c.ID)
 		if failed == nil && c.Claims > 0 {
-			_, failed = t.ApplyMappings(ctx)
+			_, failed = t.ApplyMappings(j.audited(ctx, a.Kind(), "mapping.apply", c.ID, ""))
 		}
 		err = errors.Join(err, failed)
 	}

@@ -37,6 +37,7 @@ func TestEachHourWhatHasExpiredGoesAndLostMappingsAreApplied(t *testing.T) {
 			w.Fatal(err)
 		}
 
+		w.withoutNights()
 		var seen observed
 		var hours atomic.Int64
 		at := func() time.Time { return now.Add(time.Duration(hours.Load()) * time.Hour) }

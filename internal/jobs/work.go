@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"strconv"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -51,6 +52,14 @@ func guarded(log *slog.Logger, job *rivertype.JobRow, do func() error) (err erro
 	return do()
 }
 
+// audited returns a context whose first change of the customer is audited as a job's.
+func (j *Jobs) audited(ctx context.Context, kind, action string, customer int64, target string) context.Context {
+	return store.WithAudit(ctx, upstream.AuditEntry{Customer: customer, At: j.o.Now(), Actor: "job:" + kind, Action: action, Target: target, Count: 1})
+}
+
+// workActions are how an attempt at each kind of work is audited.
+var workActions = map[store.WorkKind]string{store.UploadWork: "upload.load", store.RunWork: "report_run.evaluate"}
+
 // carry does the work of a row in its turn, and records in the row how that ends:
 // success is do's to record, together with what it has done.
 func (j *Jobs) carry(ctx context.Context, job *rivertype.JobRow, w store.Work, do func(context.Context) error) error {
@@ -64,6 +73,7 @@ func (j *Jobs) carry(ctx context.Context, job *rivertype.JobRow, w store.Work, d
 	case claimed == store.Busy: // or its job has just died
 		return river.JobSnooze(j.o.pace.silent)
 	}
+	ctx = j.audited(ctx, job.Kind, workActions[w.Kind], w.Customer, strconv.FormatInt(w.ID, 10))
 	err = j.alive(ctx, w, func(ctx context.Context) error {
 		return guarded(j.o.Log, job, func() error { return do(ctx) })
 	})

@@ -7,15 +7,14 @@ import (
 	"time"
 )
 
-// Cache keeps answers for a while. It may forget any of them at any time, and a
-// Delete may be lost with the connection: keys name the version of what they hold.
+// Cache keeps answers for a while. It may forget any of them at any time, and none
+// is taken back: keys name the version of what they hold.
 type Cache interface {
 	// Get returns a value, which the caller must not change.
 	Get(ctx context.Context, key string) ([]byte, bool)
 	// Set keeps a value, which the caller must not change afterwards; a ttl that
-	// isn't positive keeps nothing.
+	// isn't positive keeps nothing, nor the value before.
 	Set(ctx context.Context, key string, value []byte, ttl time.Duration)
-	Delete(ctx context.Context, key string)
 }
 
 const (
@@ -103,11 +102,11 @@ func (m *MemoryCache) Get(_ context.Context, key string) ([]byte, bool) {
 }
 
 // Set implements Cache.
-func (m *MemoryCache) Set(ctx context.Context, key string, value []byte, ttl time.Duration) {
+func (m *MemoryCache) Set(_ context.Context, key string, value []byte, ttl time.Duration) {
 	e := &entry{key: key, value: value, expires: m.clock().Add(ttl)}
 	s := m.shard(key)
 	if ttl <= 0 || e.cost() > s.most {
-		m.Delete(ctx, key) // the value before is out of date
+		m.remove(key) // the value before is out of date
 		return
 	}
 	s.mu.Lock()
@@ -122,8 +121,7 @@ func (m *MemoryCache) Set(ctx context.Context, key string, value []byte, ttl tim
 	}
 }
 
-// Delete implements Cache.
-func (m *MemoryCache) Delete(_ context.Context, key string) {
+func (m *MemoryCache) remove(key string) {
 	s := m.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -24,14 +24,14 @@ func holds(t testing.TB, c Cache, key string, want []byte) {
 func TestACacheKeepsTheNewestValueOfAKey(t *testing.T) {
 	onAllCaches(t, func(t *testing.T, c Cache, _ func(time.Duration)) {
 		holds(t, c, "a", nil)
-		c.Delete(ctx, "a") // isn't there
+		c.Set(ctx, "a", nil, 0) // isn't there
 		for key, value := range map[string]string{"a": "1", "b": "2", "": "3", "c": "", "d \r\n": "\x00\xff\r\n"} {
 			c.Set(ctx, key, []byte(value), time.Minute)
 			holds(t, c, key, []byte(value))
 		}
 		c.Set(ctx, "a", []byte("another"), time.Minute)
 		holds(t, c, "a", []byte("another"))
-		c.Delete(ctx, "a")
+		c.Set(ctx, "a", nil, 0)
 		holds(t, c, "a", nil)
 		holds(t, c, "b", []byte("2"))
 	})
@@ -79,7 +79,7 @@ func TestManyUseACacheAtOnce(t *testing.T) {
 						t.Errorf("%q holds %q", key, got)
 					}
 					if i%5 == 0 {
-						c.Delete(ctx, key)
+						c.Set(ctx, key, nil, 0)
 					}
 				}
 			})
@@ -198,7 +198,7 @@ func TestTheMemoryCacheForgetsWhatWasNotAskedForTheLongest(t *testing.T) {
 				}
 			case 4:
 				if rapid.Bool().Draw(t, "delete") {
-					c.Delete(ctx, key)
+					c.Set(ctx, key, nil, 0)
 					naive.take(key)
 				} else {
 					clock.Advance(time.Duration(rapid.IntRange(0, 5).Draw(t, "pause")))

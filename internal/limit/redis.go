@@ -132,17 +132,12 @@ func (r *Redis) Get(ctx context.Context, key string) (value []byte, ok bool) {
 // Set implements Cache. A value of more than 1 MiB isn't kept.
 func (r *Redis) Set(ctx context.Context, key string, value []byte, ttl time.Duration) {
 	if ttl = ttl.Truncate(time.Millisecond); ttl <= 0 || len(value) > mostValue {
-		r.Delete(ctx, key)
+		r.ask(ctx, func(ctx context.Context) error { return r.client.Del(ctx, cachePrefix+key).Err() })
 		return
 	}
 	r.ask(ctx, func(ctx context.Context) error {
 		return r.client.Set(ctx, cachePrefix+key, value, ttl).Err()
 	})
-}
-
-// Delete implements Cache.
-func (r *Redis) Delete(ctx context.Context, key string) {
-	r.ask(ctx, func(ctx context.Context) error { return r.client.Del(ctx, cachePrefix+key).Err() })
 }
 
 // takeScript is Rate.take as one step of Redis. Its numbers are doubles, which hold

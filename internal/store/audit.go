@@ -149,12 +149,6 @@ func DescribeAudit(ctx context.Context, detail string) {
 	}
 }
 
-// Audited reports whether the entry that WithAudit gave the context is stored.
-func Audited(ctx context.Context) bool {
-	c := auditOf(ctx)
-	return c != nil && c.taken.Load()
-}
-
 // auditOf returns the entry a context carries; nil for none.
 func auditOf(ctx context.Context) *carried {
 	c, _ := ctx.Value(carriedKey{}).(*carried)

@@ -7,17 +7,23 @@ import (
 
 // dictionaries are the terms of customers as readers share them. What is in one is
 // complete as of a revision and never changes, so that any number of requests may
-// read it; only committed terms ever get there.
+// read it; only committed terms ever get there. Those of the customer who was not
+// asked for the longest make room for another's.
 type dictionaries struct {
-	mu sync.Mutex
-	of map[int64]dictionary
+	mu   sync.Mutex
+	of   map[int64]dictionary
+	uses int64 // counts them
 }
 
 type dictionary struct {
 	revision int64
 	terms    *terms
 	count    int64
+	used     int64 // which use was the last
 }
+
+// maxDictionaries bounds how many customers' terms are kept.
+const maxDictionaries = 200
 
 // terms returns a dictionary that has all terms of the snapshot that x reads.
 // Writers, whose terms may yet be rolled back, make their own.
@@ -55,7 +61,13 @@ func (t *Tenant) terms(x tx) (*terms, error) {
 func (all *dictionaries) get(customer int64) dictionary {
 	all.mu.Lock()
 	defer all.mu.Unlock()
-	return all.of[customer]
+	d, ok := all.of[customer]
+	if ok {
+		all.uses++
+		d.used = all.uses
+		all.of[customer] = d
+	}
+	return d
 }
 
 // put keeps the newer one of two.
@@ -65,7 +77,20 @@ func (all *dictionaries) put(customer int64, d dictionary) {
 	if all.of == nil {
 		all.of = map[int64]dictionary{}
 	}
-	if known, ok := all.of[customer]; !ok || known.revision < d.revision {
-		all.of[customer] = d
+	known, ok := all.of[customer]
+	if ok && known.revision >= d.revision {
+		return
 	}
+	if !ok && len(all.of) >= maxDictionaries {
+		oldest := customer
+		for c, other := range all.of {
+			if oldest == customer || other.used < all.of[oldest].used {
+				oldest = c
+			}
+		}
+		delete(all.of, oldest)
+	}
+	all.uses++
+	d.used = all.uses
+	all.of[customer] = d
 }

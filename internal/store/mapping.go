@@ -13,21 +13,18 @@ type mappingTable[M any] struct {
 	name    string
 	columns []string
 	of      func(*M) (id *int64, texts []*string)
-	command string // that lists them
 }
 
 var payerMappings = mappingTable[upstream.PayerMapping]{
 	"payer_mapping",
 	[]string{"raw_key", "raw_name", "payer"},
 	func(m *upstream.PayerMapping) (*int64, []*string) { return &m.ID, []*string{&m.Key, &m.Raw, &m.Payer} },
-	"mapping payer list",
 }
 
 var cptMappings = mappingTable[upstream.CPTMapping]{
 	"cpt_mapping",
 	[]string{"code", "cpt_group"},
 	func(m *upstream.CPTMapping) (*int64, []*string) { return &m.ID, []*string{&m.Code, &m.CPTGroup} },
-	"mapping cpt list",
 }
 
 // PayerMappings lists the customer's payer mappings by id, one page at a time.
@@ -84,7 +81,7 @@ func (t *Tenant) putPayerMapping(ctx context.Context, m *upstream.PayerMapping, 
 			return err
 		}
 		if _, ok := own.Resolve(m.Raw); !ok {
-			return upstream.Errorf(upstream.Invalid, "that payer is itself mapped, in the end back to this spelling; change the other mapping first: `upstream mapping payer list --customer %d` shows it", t.id)
+			return upstream.Errorf(upstream.Invalid, "that payer is itself mapped, in the end back to this spelling; change the other mapping first; it is in the list of payer mappings")
 		}
 		return nil
 	})
@@ -201,14 +198,12 @@ func (k *mappingTable[M]) find(ctx context.Context, t *Tenant, column string, va
 		})
 	})
 	if id, _ := k.of(&m); err == nil && *id == 0 {
-		err = k.missing(t.id)
+		err = errNoMapping
 	}
 	return m, err
 }
 
-func (k *mappingTable[M]) missing(customer int64) error {
-	return upstream.Errorf(upstream.NotFound, "customer %d has no such mapping; `upstream %s --customer %d` shows those there are", customer, k.command, customer)
-}
+var errNoMapping = upstream.Errorf(upstream.NotFound, "there is no such mapping; the list of mappings shows those there are")
 
 // insert stores a mapping and gives it its id.
 func (k *mappingTable[M]) insert(x tx, customer int64, m *M) error {
@@ -241,7 +236,7 @@ func (k *mappingTable[M]) update(x tx, customer int64, m *M) error {
 	}
 	n, err := x.exec("UPDATE "+k.name+" SET "+strings.Join(set, ", ")+" WHERE customer_id = $1 AND id = $2", args...)
 	if err == nil && n == 0 {
-		err = k.missing(customer)
+		err = errNoMapping
 	}
 	return err
 }
@@ -260,7 +255,7 @@ func (k *mappingTable[M]) remove(ctx context.Context, t *Tenant, id int64) error
 	return t.s.write(ctx, t.id, func(x tx) error {
 		n, err := x.exec("DELETE FROM "+k.name+" WHERE customer_id = $1 AND id = $2", t.id, id)
 		if err == nil && n == 0 {
-			err = k.missing(t.id)
+			err = errNoMapping
 		}
 		return err
 	})

@@ -211,3 +211,30 @@ func TestEveryChangeOfAMappingAdvancesTheRevision(t *testing.T) {
 		}
 	})
 }
+
+// The API and commands tell these alike.
+func TestWhatIsWrongWithAMappingIsSaidWithoutACommandOrCustomer(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *Store) {
+		ctx := t.Context()
+		tenant := customer(t, s, "A")
+		_, missing := tenant.PayerMapping(ctx, 9)
+		_, unknown := tenant.CPTMappingOf(ctx, "97110")
+		_, changed := tenant.ChangeCPTMapping(ctx, upstream.CPTMapping{ID: 9, Code: "97110", CPTGroup: "Therapy"})
+		if _, err := tenant.CreatePayerMapping(ctx, upstream.PayerMapping{Raw: "Lake Trust", Payer: "Brook Plan"}); err != nil {
+			t.Fatal(err)
+		}
+		_, taken := tenant.CreatePayerMapping(ctx, upstream.PayerMapping{Raw: "Lake Trust", Payer: "Hill Plan"})
+		_, circle := tenant.CreatePayerMapping(ctx, upstream.PayerMapping{Raw: "Brook Plan", Payer: "Lake Trust"})
+		for _, test := range []struct {
+			err  error
+			code upstream.Code
+		}{
+			{missing, upstream.NotFound}, {unknown, upstream.NotFound}, {changed, upstream.NotFound}, {tenant.DeletePayerMapping(ctx, 9), upstream.NotFound},
+			{taken, upstream.Conflict}, {circle, upstream.Invalid},
+		} {
+			if is(t, "a mapping", test.err, test.code); test.err != nil && strings.ContainsAny(test.err.Error(), "`") || strings.Contains(fmt.Sprint(test.err), "customer") {
+				t.Error(test.err)
+			}
+		}
+	})
+}
