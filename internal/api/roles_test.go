@@ -273,8 +273,14 @@ func TestChangesOfAccessActAtOnce(t *testing.T) {
 				w.ask("DELETE", owner, "api-keys/"+itoa(key)+"/", nil).want(http.StatusOK)
 			}, 200, 401},
 			{"sessions ended elsewhere", func(u upstream.User, _ int64) {
-				if err := w.store.EndSessions(t.Context(), u.ID, 0, w.now()); err != nil {
+				sessions, err := w.store.Sessions(t.Context(), u.ID, w.now())
+				if err != nil {
 					t.Fatal(err)
+				}
+				for _, k := range sessions {
+					if err := w.store.RevokeSession(t.Context(), u.ID, k.ID, w.now()); err != nil {
+						t.Fatal(err)
+					}
 				}
 			}, 401, 200},
 		}

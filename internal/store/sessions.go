@@ -172,11 +172,6 @@ func (s *Store) RevokeSession(ctx context.Context, user, id int64, now time.Time
 	})
 }
 
-// EndSessions ends all sessions of a user but one; 0 excepts none.
-func (s *Store) EndSessions(ctx context.Context, user, except int64, now time.Time) error {
-	return s.write(ctx, 0, func(x tx) error { return endSessions(x, user, except, now) })
-}
-
 func endSession(x tx, id int64, now time.Time) error {
 	_, err := x.exec("UPDATE session SET revoked_at = $1 WHERE id = $2 AND revoked_at = 0", now.UnixMicro(), id)
 	return err
