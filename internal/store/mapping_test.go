@@ -229,8 +229,12 @@ func TestWhatIsWrongWithAMappingIsSaidWithoutACommandOrCustomer(t *testing.T) {
 			err  error
 			code upstream.Code
 		}{
-			{missing, upstream.NotFound}, {unknown, upstream.NotFound}, {changed, upstream.NotFound}, {tenant.DeletePayerMapping(ctx, 9), upstream.NotFound},
-			{taken, upstream.Conflict}, {circle, upstream.Invalid},
+			{missing, upstream.NotFound},
+			{unknown, upstream.NotFound},
+			{changed, upstream.NotFound},
+			{tenant.DeletePayerMapping(ctx, 9), upstream.NotFound},
+			{taken, upstream.Conflict},
+			{circle, upstream.Invalid},
 		} {
 			if is(t, "a mapping", test.err, test.code); test.err != nil && strings.ContainsAny(test.err.Error(), "`") || strings.Contains(fmt.Sprint(test.err), "customer") {
 				t.Error(test.err)
