@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"testing"
@@ -33,12 +34,15 @@ from locustfile import AdminUser, PayrixaAPIUser, UnauthenticatedUser
 AdminUser.wait_time = PayrixaAPIUser.wait_time = UnauthenticatedUser.wait_time = constant(0.1)
 `
 
+// answers is where the demo's banner tells that it answers.
+var answers = regexp.MustCompile(`Upstream answers at (http://[^/]+)/api/v1/`)
+
 // Stock Locust with the guide's users finds nothing to complain about.
 func TestLocustsUsersAreServed(t *testing.T) {
 	locust := locustProgram(t)
 	dir := t.TempDir()
 	demo := start(t, "sqlite:"+filepath.Join(dir, "demo.db"), "demo", "--records", "20000", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0")
-	address := demo.says(demo.log, serving)[1]
+	address := demo.says(demo.out, answers)[1]
 	if err := os.WriteFile(filepath.Join(dir, "hurried.py"), []byte(hurried), 0o600); err != nil {
 		t.Fatal(err)
 	}
