@@ -45,6 +45,9 @@ const (
 	Noise        EventStatus = "noise"
 )
 
+// ActiveStatuses are those of events that go on.
+var ActiveStatuses = []EventStatus{Open, Acknowledged}
+
 // Direction tells whether a change hurts the practice.
 type Direction string
 

@@ -36,7 +36,7 @@ const goodRow = "A1,Aetna,99213,2026-04-01,2026-04-02,2026-04-10,PAID,100,80,64\
 
 // Every mistake ends with one line that says what to do, and a non-zero code.
 func TestMistakesGetOneLineThatHelps(t *testing.T) {
-	url := engines[0].url(t)
+	url := engines[0].URL(t)
 	must(t, url, "customer", "create", "A")
 	must(t, url, "customer", "create", "Empty")
 	must(t, url, "ingest", "--customer", "1", file(t, "good.csv", []byte(header+goodRow)))
@@ -138,7 +138,7 @@ func TestDamagedFilesLoadWhatTheyHold(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			url := engines[0].url(t)
+			url := engines[0].URL(t)
 			must(t, url, "customer", "create", "A")
 			path := file(t, "claims.csv", test.content)
 			appendPadding(t, path, test.pad)

@@ -52,12 +52,12 @@ func TestKilledLoadLosesAndDoublesNothing(t *testing.T) {
 	rounds := map[string]int{"sqlite": 8, "postgres": 3} // of two kills each
 	for _, engine := range engines {
 		for i, load := range loads {
-			t.Run(engine.name+"/"+load.name, func(t *testing.T) {
-				whole := timed(t, engine.url(t), load.args)
+			t.Run(engine.Name+"/"+load.name, func(t *testing.T) {
+				whole := timed(t, engine.URL(t), load.args)
 				random := rand.New(rand.NewPCG(1, uint64(i)))
 				interrupted, amid := 0, 0
-				for range kills(rounds[engine.name]) {
-					url := engine.url(t)
+				for range kills(rounds[engine.Name]) {
+					url := engine.URL(t)
 					must(t, url, "customer", "create", "A")
 					kept := int64(0)
 					for range 2 { // killed, and killed again while it goes on
@@ -88,15 +88,15 @@ func TestKilledLoadLosesAndDoublesNothing(t *testing.T) {
 
 func TestKilledMigrationIsMadeWhole(t *testing.T) {
 	for _, engine := range engines {
-		t.Run(engine.name, func(t *testing.T) {
-			first := engine.url(t)
+		t.Run(engine.Name, func(t *testing.T) {
+			first := engine.URL(t)
 			start := time.Now()
 			must(t, first, "migrate")
 			whole := time.Since(start)
 			random := rand.New(rand.NewPCG(2, 2))
 			interrupted := 0
 			for range kills(25) {
-				url := engine.url(t)
+				url := engine.URL(t)
 				if _, killed := kill(t, url, syscall.SIGKILL, time.Duration(random.Float64()*float64(whole)), "migrate"); killed {
 					interrupted++
 				}
@@ -115,7 +115,7 @@ func TestKilledMigrationIsMadeWhole(t *testing.T) {
 }
 
 func TestInterruptKeepsWholeBatchesAndTheRerunGoesOn(t *testing.T) {
-	url := engines[0].url(t)
+	url := engines[0].URL(t)
 	must(t, url, "customer", "create", "A")
 	args := []string{"generate-synthetic-data", "--customer", "1", "--records", "400000", "--batch-size", "1500", "--as-of", "2026-06-30"}
 	r, _ := kill(t, url, syscall.SIGINT, 700*time.Millisecond, args...)
@@ -149,8 +149,8 @@ func TestTwoProcessesLoadAtOnce(t *testing.T) {
 	}
 	for _, engine := range engines {
 		for _, test := range tests {
-			t.Run(engine.name+"/"+test.name, func(t *testing.T) {
-				url := engine.url(t)
+			t.Run(engine.Name+"/"+test.name, func(t *testing.T) {
+				url := engine.URL(t)
 				must(t, url, "customer", "create", "A")
 				ended := make(chan result)
 				for _, file := range test.files {

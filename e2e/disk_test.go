@@ -84,7 +84,7 @@ func TestHugeLineIsRejectedInConstantMemory(t *testing.T) {
 	if err := os.Truncate(path, 2<<30); err != nil {
 		t.Fatal(err)
 	}
-	url := engines[0].url(t)
+	url := engines[0].URL(t)
 	must(t, url, "customer", "create", "A")
 	r := do(t, url, "ingest", "--customer", "1", path)
 	if r.code != 0 || !strings.Contains(r.stdout, "2 read, 1 inserted, 0 updated, 0 unchanged, 1 rejected") || !strings.Contains(r.stdout, "row longer than 1 MiB") {

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"testing"
+
+	"upstream/internal/pgtest"
 )
 
 // locustProgram finds stock Locust: that of scripts/install-test-tools.sh.
@@ -17,10 +19,7 @@ func locustProgram(t *testing.T) string {
 	t.Helper()
 	path, err := exec.LookPath("locust")
 	if err != nil {
-		if os.Getenv("UPSTREAM_TEST_NO_SKIP") == "1" {
-			t.Fatal("locust is needed: scripts/install-test-tools.sh installs it")
-		}
-		t.Skip("LOCUST IS NOT TESTED: scripts/install-test-tools.sh installs it")
+		pgtest.Missing(t, "stock Locust (scripts/install-test-tools.sh installs it)")
 	}
 	return path
 }

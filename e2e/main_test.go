@@ -40,14 +40,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// engines are the databases; postgres skips where there is none.
-var engines = []struct {
-	name string
-	url  func(testing.TB) string
-}{
-	{"sqlite", func(t testing.TB) string { return "sqlite:" + filepath.Join(t.TempDir(), "test.db") }},
-	{"postgres", pgtest.URL},
-}
+var engines = pgtest.Engines
 
 type result struct {
 	code           int

@@ -35,7 +35,7 @@ func smallCSV(name string, claims int) string {
 
 func onBoth(t *testing.T, f func(t *testing.T, database string)) {
 	for _, e := range engines {
-		t.Run(e.name, func(t *testing.T) { f(t, e.url(t)) })
+		t.Run(e.Name, func(t *testing.T) { f(t, e.URL(t)) })
 	}
 }
 
@@ -122,7 +122,7 @@ func TestSIGTERMEndsWhatIsUnderWayProperly(t *testing.T) {
 }
 
 func TestASecondSignalEndsTheServerAtOnce(t *testing.T) {
-	p := serve(t, engines[0].url(t), "--drain", "1h")
+	p := serve(t, engines[0].URL(t), "--drain", "1h")
 	p.signal(syscall.SIGTERM)
 	p.until("it drains", func() bool { return p.get("/readyz").status == http.StatusServiceUnavailable })
 	p.signal(syscall.SIGTERM)
@@ -307,7 +307,7 @@ func TestWhilePostgreSQLIsAwayTheServerSaysSoAndGoesOn(t *testing.T) {
 }
 
 func TestWithoutItsRedisAServerGoesOn(t *testing.T) {
-	database, shared := engines[0].url(t), redistest.New(t)
+	database, shared := engines[0].URL(t), redistest.New(t)
 	password := ann(t, database)
 	p := serve(t, database, "--redis", shared.URL(), "--rate-limit", "read=1000/1000")
 	p.signIn("ann", password)
@@ -367,7 +367,7 @@ func TestARateLimitHoldsAcrossServers(t *testing.T) {
 }
 
 func TestAdminShowsWhatOperatorsNeedAndThePublicAddressNothingOfIt(t *testing.T) {
-	database := engines[0].url(t)
+	database := engines[0].URL(t)
 	password := ann(t, database)
 	p := serve(t, database, "--slow-query", "1ns")
 	p.signIn("ann", password)
@@ -416,7 +416,7 @@ func TestWhatKeepsAServerFromStartingIsSaidInALine(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer taken.Close()
-	fresh := engines[0].url(t)
+	fresh := engines[0].URL(t)
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)

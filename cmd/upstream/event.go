@@ -45,7 +45,7 @@ func (c *eventListCmd) Run(a *app) error {
 	case c.Status != "":
 		filter.Statuses = []upstream.EventStatus{upstream.EventStatus(c.Status)}
 	case !c.All:
-		filter.Statuses = []upstream.EventStatus{upstream.Open, upstream.Acknowledged}
+		filter.Statuses = upstream.ActiveStatuses
 	}
 	return a.withTenant(c.Customer, func(t *store.Tenant) error {
 		events, err := allEvents(a, t, filter)

@@ -86,8 +86,8 @@ func behindProxy(o *Options) {
 
 func TestEachChangeLeavesOneEntry(t *testing.T) {
 	for _, engine := range engines {
-		t.Run(engine.name, func(t *testing.T) {
-			w := newWorld(t, worldOptions{url: engine.url(t), change: behindProxy})
+		t.Run(engine.Name, func(t *testing.T) {
+			w := newWorld(t, worldOptions{url: engine.URL(t), change: behindProxy})
 			f := w.furnish(w.a, "a1")
 			owner, at := w.a.tokens[upstream.Owner], "198.51.100.7"
 			id := func(scope string) string { return itoa(f[scope]) }

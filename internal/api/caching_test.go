@@ -101,8 +101,8 @@ func TestACommitChangesTheTags(t *testing.T) {
 // writes meanwhile.
 func TestAnAnswerIsNeverFromBeforeACommit(t *testing.T) {
 	for _, e := range engines {
-		t.Run(e.name, func(t *testing.T) {
-			p := populate(t, worldOptions{url: e.url(t)})
+		t.Run(e.Name, func(t *testing.T) {
+			p := populate(t, worldOptions{url: e.URL(t)})
 			event := "drift-events/" + itoa(p.ids["drift-events"]) + "/"
 			var note, loaded atomic.Int64
 			var writers, readers sync.WaitGroup

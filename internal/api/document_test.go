@@ -33,7 +33,7 @@ type documented struct {
 
 func newDocumented(t testing.TB) *documented {
 	t.Helper()
-	db, err := store.Open(context.Background(), engines[0].url(t))
+	db, err := store.Open(context.Background(), engines[0].URL(t))
 	if err != nil {
 		t.Fatal(err)
 	}

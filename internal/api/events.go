@@ -60,10 +60,8 @@ func (s *Server) listEvents(ctx context.Context, in *eventsInput) (*listOutput[u
 	return s.events(ctx, &in.Paging, f)
 }
 
-var active = []upstream.EventStatus{upstream.Open, upstream.Acknowledged}
-
 func (s *Server) listActiveEvents(ctx context.Context, in *activeEventsInput) (*listOutput[upstream.DriftEvent], error) {
-	f, err := in.of(active)
+	f, err := in.of(upstream.ActiveStatuses)
 	if err != nil {
 		return nil, err
 	}

@@ -185,8 +185,8 @@ func (p *populated) claimNumber() string {
 
 func TestAListIsWalkedThereAndBack(t *testing.T) {
 	for _, e := range engines {
-		t.Run(e.name, func(t *testing.T) {
-			p := listed(t, worldOptions{url: e.url(t)})
+		t.Run(e.Name, func(t *testing.T) {
+			p := listed(t, worldOptions{url: e.URL(t)})
 			for _, path := range p.lists() {
 				// Reads are written down within a second; until then the log grows.
 				if strings.HasPrefix(path, "audit/") {
@@ -358,8 +358,8 @@ func TestFieldsAreThoseThatWereAskedFor(t *testing.T) {
 // Rows that come between two pages move no row from one to the other.
 func TestRowsThatComeMeanwhileSkipAndRepeatNothing(t *testing.T) {
 	for _, e := range engines {
-		t.Run(e.name, func(t *testing.T) {
-			p := listed(t, worldOptions{url: e.url(t)})
+		t.Run(e.Name, func(t *testing.T) {
+			p := listed(t, worldOptions{url: e.URL(t)})
 			n := 100
 			more := func() {
 				n++

@@ -5,14 +5,12 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -23,7 +21,6 @@ import (
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers"
 	"github.com/getkin/kin-openapi/routers/gorillamux"
-	"go.uber.org/goleak"
 	"upstream"
 	"upstream/internal/auth"
 	"upstream/internal/jobs"
@@ -35,31 +32,17 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	code := pgtest.Main(m)
-	if code == 0 {
-		if err := goleak.Find(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			code = 1
-		}
-	}
-	os.Exit(code)
+	os.Exit(pgtest.MainWithoutLeaks(m))
 }
+
+var engines = pgtest.Engines
 
 // today is when tests begin; their clock moves when they say so.
 var today = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 
-// engines are the databases that tests of whole answers run on.
-var engines = []struct {
-	name string
-	url  func(testing.TB) string
-}{
-	{"sqlite", func(t testing.TB) string { return "sqlite:" + filepath.Join(t.TempDir(), "test.db") }},
-	{"postgres", pgtest.URL},
-}
-
 func onBoth(t *testing.T, f func(t *testing.T, w *world)) {
 	for _, e := range engines {
-		t.Run(e.name, func(t *testing.T) { f(t, newWorld(t, worldOptions{url: e.url(t)})) })
+		t.Run(e.Name, func(t *testing.T) { f(t, newWorld(t, worldOptions{url: e.URL(t)})) })
 	}
 }
 
@@ -100,7 +83,7 @@ func newWorld(t testing.TB, o worldOptions) *world {
 	w := &world{TB: t, log: &syncBuffer{}, client: &http.Client{Transport: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 64}}}
 	ctx := context.Background()
 	if o.url == "" {
-		o.url = engines[0].url(t)
+		o.url = engines[0].URL(t)
 	}
 	var err error
 	if w.store, err = store.Open(ctx, o.url); err != nil {

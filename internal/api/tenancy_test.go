@@ -23,8 +23,8 @@ const nobodys = 1 << 39
 // twoPractices are worlds in which B has ids of everything that A hasn't.
 func twoPractices(t *testing.T, f func(t *testing.T, w *world, a, b furnished)) {
 	for _, e := range engines {
-		t.Run(e.name, func(t *testing.T) {
-			w := newWorld(t, worldOptions{url: e.url(t), change: func(o *Options) { o.CountQueries = true }})
+		t.Run(e.Name, func(t *testing.T) {
+			w := newWorld(t, worldOptions{url: e.URL(t), change: func(o *Options) { o.CountQueries = true }})
 			w.load(w.b, 200, 99)
 			a := w.furnish(w.a, "a1")
 			w.furnish(w.b, "b1")
@@ -188,9 +188,9 @@ func TestWhatOneCustomerLoadsChangesNothingOfAnother(t *testing.T) {
 // first, each customer gets its own, in every encoding, and no tag of the other's.
 func TestKeptAnswersAndTagsAreOneCustomersOwn(t *testing.T) {
 	for _, e := range engines {
-		t.Run(e.name, func(t *testing.T) {
+		t.Run(e.Name, func(t *testing.T) {
 			var shared *limit.MemoryCache
-			w := newWorld(t, worldOptions{url: e.url(t), change: func(o *Options) {
+			w := newWorld(t, worldOptions{url: e.URL(t), change: func(o *Options) {
 				shared = limit.NewMemoryCache(16<<20, o.Now)
 				o.Shared = shared
 			}})

@@ -227,7 +227,7 @@ func TestAnUploadIsLoadedAndDetectionFollows(t *testing.T) {
 
 func onWorking(t *testing.T, f func(t *testing.T, w *world)) {
 	for _, e := range engines {
-		t.Run(e.name, func(t *testing.T) { f(t, newWorld(t, worldOptions{url: e.url(t), work: true})) })
+		t.Run(e.Name, func(t *testing.T) { f(t, newWorld(t, worldOptions{url: e.URL(t), work: true})) })
 	}
 }
 

@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
 	"upstream"
 	"upstream/internal/pgtest"
 	"upstream/internal/store"
@@ -27,14 +26,7 @@ func TestMain(m *testing.M) {
 	if url := os.Getenv(workerVariable); url != "" {
 		os.Exit(workAsChild(url))
 	}
-	code := pgtest.Main(m)
-	if code == 0 {
-		if err := goleak.Find(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			code = 1
-		}
-	}
-	os.Exit(code)
+	os.Exit(pgtest.MainWithoutLeaks(m))
 }
 
 // quick is a pace for tests in which jobs die.

@@ -148,7 +148,7 @@ func sentence(err error, job *rivertype.JobRow) string {
 		return fmt.Sprintf("a fault of ours ended this; report it with the number of the job, %d", job.ID)
 	}
 	if upstream.ErrorCode(err) == upstream.Unavailable { // its text is for the operator, and names files and hosts
-		return fmt.Sprintf("the database could not be reached for too long; ask again, or the operator about job %d", job.ID)
+		return fmt.Sprintf("the database could not take this: it was out of reach, busy or full; ask again, or the operator about job %d, whose log says which", job.ID)
 	}
 	return err.Error()
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"go.uber.org/goleak"
 )
 
 // NoSkip is the variable that makes a missing tool a failure: CI sets it to 1.
@@ -97,6 +98,30 @@ func Main(m *testing.M) int {
 		server.stop()
 	}
 	return code
+}
+
+// MainWithoutLeaks is Main, and fails where goroutines are left behind.
+func MainWithoutLeaks(m *testing.M) int {
+	code := Main(m)
+	if code == 0 {
+		if err := goleak.Find(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
+	return code
+}
+
+// Engine is a database that tests run on; URL is that of a fresh one.
+type Engine struct {
+	Name string
+	URL  func(testing.TB) string
+}
+
+// Engines are both. PostgreSQL is told as missing where there is none.
+var Engines = []Engine{
+	{"sqlite", func(t testing.TB) string { return "sqlite:" + filepath.Join(t.TempDir(), "test.db") }},
+	{"postgres", URL},
 }
 
 func start() {

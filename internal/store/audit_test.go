@@ -336,19 +336,16 @@ func TestTamperingWithTheAuditIsFound(t *testing.T) {
 		{"end removed", []string{"DELETE FROM audit_head WHERE customer_id = 1"}, 1, "not added by the program"},
 	}
 	for _, e := range engines {
-		t.Run(e.name, func(t *testing.T) {
+		t.Run(e.Name, func(t *testing.T) {
 			for _, test := range tests {
 				t.Run(test.name, func(t *testing.T) {
-					if e.name == "postgres" && testing.Short() {
-						t.Skip("a database each")
-					}
-					s := open(t, e.url(t))
+					s := open(t, e.URL(t))
 					for i := range 6 {
 						appendEntries(t, s, entry(1, fmt.Sprint("user:", i), "claims.list", ""))
 					}
 					appendEntries(t, s, entry(3, "user:c", "claims.list", ""))
 					intact(t, s, 1, 6)
-					tamper(t, s, append(slices.Clone(unlock[e.name]), test.sql...)...)
+					tamper(t, s, append(slices.Clone(unlock[e.Name]), test.sql...)...)
 					c := verified(t, s, 1)
 					if c.OK() || c.FirstBad != test.bad || !strings.Contains(c.Reason, test.reason) {
 						t.Errorf("found %+v, want entry %d %q", c, test.bad, test.reason)

@@ -34,9 +34,9 @@ func generated(b testing.TB, n int64) Source {
 func BenchmarkLoad(b *testing.B) {
 	const n = 300_000
 	for _, e := range engines {
-		b.Run(e.name, func(b *testing.B) {
+		b.Run(e.Name, func(b *testing.B) {
 			for b.Loop() {
-				s := open(b, e.url(b))
+				s := open(b, e.URL(b))
 				load(b, customer(b, s, "A"), generated(b, n), 0)
 			}
 			b.ReportMetric(float64(b.N)*n/b.Elapsed().Seconds(), "rows/s")
@@ -46,7 +46,7 @@ func BenchmarkLoad(b *testing.B) {
 
 func BenchmarkDeltas(b *testing.B) {
 	const n = 100_000
-	s := open(b, engines[0].url(b))
+	s := open(b, engines[0].URL(b))
 	tenant := customer(b, s, "A")
 	load(b, tenant, generated(b, n), 0)
 	var rows []claimRow
@@ -86,7 +86,7 @@ func BenchmarkDeltas(b *testing.B) {
 }
 
 func BenchmarkReaders(b *testing.B) {
-	s := open(b, engines[0].url(b))
+	s := open(b, engines[0].URL(b))
 	tenant := customer(b, s, "A")
 	load(b, tenant, generated(b, 1_000_000), 0)
 	until := upstream.MakeDay(2026, 6, 30)

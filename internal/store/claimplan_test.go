@@ -12,7 +12,7 @@ import (
 // Whatever is asked for, SQLite begins in an index where the page begins and never
 // sorts.
 func TestListsOfClaimsAreReadInTheOrderOfAnIndex(t *testing.T) {
-	s := open(t, engines[0].url(t))
+	s := open(t, engines[0].URL(t))
 	tenant := customer(t, s, "A")
 	load(t, tenant, source("one", many(300)...), 0)
 	payers := ClaimFilter{Payers: []string{"Aetna", "Cigna", "Medicare"}}

@@ -50,7 +50,7 @@ func (t *Tenant) dashboardTotals(x tx, detector string, d *upstream.Dashboard) e
 
 // dashboardAlerts adds up the active alerts, the most severe first.
 func (t *Tenant) dashboardAlerts(x tx, detector string, d *upstream.Dashboard) error {
-	f := EventFilter{Detector: detector, Tier: upstream.Alert, Statuses: []upstream.EventStatus{upstream.Open, upstream.Acknowledged}}
+	f := EventFilter{Detector: detector, Tier: upstream.Alert, Statuses: upstream.ActiveStatuses}
 	where, args := f.where(t.id)
 	seen := map[string]bool{}
 	return x.query("SELECT "+eventColumns+" FROM drift_event WHERE customer_id = $1"+where+" ORDER BY severity_e9 DESC, id", args, func(r row) error {

@@ -175,8 +175,8 @@ func TestAPostgresThatDiesInTheMiddleIsUnavailable(t *testing.T) {
 
 func TestAClosedStoreIsUnavailable(t *testing.T) {
 	for _, e := range engines {
-		t.Run(e.name, func(t *testing.T) {
-			s, err := Open(t.Context(), e.url(t))
+		t.Run(e.Name, func(t *testing.T) {
+			s, err := Open(t.Context(), e.URL(t))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -206,16 +206,16 @@ func TestAnEndedContextIsNoFaultOfTheDatabase(t *testing.T) {
 
 func TestWaitingInVainForAConnectionIsUnavailable(t *testing.T) {
 	for _, e := range engines {
-		t.Run(e.name, func(t *testing.T) {
-			url := e.url(t)
-			if e.name == "postgres" {
+		t.Run(e.Name, func(t *testing.T) {
+			url := e.URL(t)
+			if e.Name == "postgres" {
 				url += "?pool_max_conns=4"
 			}
 			s := open(t, url)
 			release := make(chan struct{})
 			var holding, wg sync.WaitGroup
 			readers := s.Pool().Max
-			if e.name == "sqlite" {
+			if e.Name == "sqlite" {
 				readers-- // the other one writes
 			}
 			holding.Add(readers)

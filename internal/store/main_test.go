@@ -5,42 +5,26 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
 	"pgregory.net/rapid"
 	"upstream"
 	"upstream/internal/pgtest"
 )
 
 func TestMain(m *testing.M) {
-	code := pgtest.Main(m)
-	if code == 0 {
-		if err := goleak.Find(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			code = 1
-		}
-	}
-	os.Exit(code)
+	os.Exit(pgtest.MainWithoutLeaks(m))
 }
 
 var now = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 
-// engines are the two databases every conformance test runs on.
-var engines = []struct {
-	name string
-	url  func(testing.TB) string
-}{
-	{"sqlite", func(t testing.TB) string { return "sqlite:" + filepath.Join(t.TempDir(), "test.db") }},
-	{"postgres", pgtest.URL},
-}
+var engines = pgtest.Engines
 
 // onBoth runs a test on a fresh store of each engine.
 func onBoth(t *testing.T, f func(t *testing.T, s *Store)) {
 	for _, e := range engines {
-		t.Run(e.name, func(t *testing.T) { f(t, open(t, e.url(t))) })
+		t.Run(e.Name, func(t *testing.T) { f(t, open(t, e.URL(t))) })
 	}
 }
 

@@ -55,8 +55,8 @@ func TestOpenSaysWhatIsWrongWithADatabase(t *testing.T) {
 
 func TestSchemaIsMadeOnceAndNeverBackwards(t *testing.T) {
 	for _, e := range engines {
-		t.Run(e.name, func(t *testing.T) {
-			url := e.url(t)
+		t.Run(e.Name, func(t *testing.T) {
+			url := e.URL(t)
 			ctx := context.Background()
 			var wg sync.WaitGroup
 			for range 4 { // several processes start at once

@@ -267,12 +267,12 @@ func earlier(t *testing.T, url string, from *Store) {
 // made when it is opened.
 func TestDatabaseOfAnEarlierVersionIsBroughtUpToDate(t *testing.T) {
 	for _, e := range engines {
-		t.Run(e.name, func(t *testing.T) {
+		t.Run(e.Name, func(t *testing.T) {
 			ctx := context.Background()
-			today := open(t, e.url(t))
+			today := open(t, e.URL(t))
 			tenant := customer(t, today, "A")
 			load(t, tenant, source("one", append(many(300), correctedClaims()...)...), 100)
-			url := e.url(t)
+			url := e.URL(t)
 			earlier(t, url, today)
 			s := open(t, url)
 			tenant, err := s.Tenant(ctx, tenant.id)

@@ -12,7 +12,7 @@ import (
 // Each filter has a text of its own: a server that kept all their statements would
 // grow until it was killed.
 func TestStatementsOfManyFiltersAreNotKept(t *testing.T) {
-	s := open(t, engines[0].url(t))
+	s := open(t, engines[0].URL(t))
 	tenant := customer(t, s, "A")
 	load(t, tenant, source("one", many(300)...), 0)
 	all := wideFilters()

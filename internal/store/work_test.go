@@ -315,7 +315,7 @@ func TestARequestWithAKeyIsMadeOnce(t *testing.T) {
 // Whatever jobs, sweeps and people do in any order, work has one owner, and a turn
 // that is over never comes back.
 func TestWorkHasOneOwner(t *testing.T) {
-	s := open(t, engines[0].url(t))
+	s := open(t, engines[0].URL(t))
 	tenant := customer(t, s, "A")
 	ctx := context.Background()
 	rapid.Check(t, func(t *rapid.T) {
