@@ -82,12 +82,10 @@ func (rt *route) answer(c *call, w http.ResponseWriter, r *http.Request) (a *ans
 		_ = c.control.SetReadDeadline(time.Now().Add(bodyTimeout)) // a streamed body renews it
 	}
 	if err := c.admit(w, r); err != nil {
-		ctx := context.WithValue(r.Context(), callKey{}, c)
-		return problemOf(ctx, err).answer(c)
+		return c.failed(r.Context(), err)
 	}
 	if err := rt.readBody(r); err != nil {
-		ctx := context.WithValue(r.Context(), callKey{}, c)
-		return problemOf(ctx, err).answer(c)
+		return c.failed(r.Context(), err)
 	}
 	switch {
 	case rt.has(kept):
@@ -110,13 +108,10 @@ func (rt *route) answer(c *call, w http.ResponseWriter, r *http.Request) (a *ans
 func (s *Server) make(ctx context.Context, c *call, r *http.Request) *answer {
 	ctx = context.WithValue(ctx, callKey{}, c)
 	if err := c.route.checkQuery(r); err != nil {
-		return problemOf(ctx, err).answer(c)
+		return c.failed(ctx, err)
 	}
 	if c.customer != 0 && !c.route.has(global) {
-		var err error
-		if c.tenant, err = s.Store.Tenant(ctx, c.customer); err != nil {
-			return problemOf(ctx, err).answer(c)
-		}
+		c.tenant = s.Store.KnownTenant(c.customer) // by its revision, see identify
 	}
 	if c.route.writes() {
 		e := c.entry(r)
@@ -127,6 +122,11 @@ func (s *Server) make(ctx context.Context, c *call, r *http.Request) *answer {
 	slices.Sort(c.shown)
 	a.shown = packIDs(c.shown)
 	return a
+}
+
+// failed is the answer to a request that an error ends.
+func (c *call) failed(ctx context.Context, err error) *answer {
+	return problemOf(context.WithValue(ctx, callKey{}, c), err).answer(c)
 }
 
 // later notes that work could not be handed on. What was asked for is committed, and

@@ -30,6 +30,13 @@ type health struct {
 	last healthBody
 }
 
+// checked is when the checks were made last.
+func (h *health) checked() time.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.at
+}
+
 const (
 	healthy   = "healthy"
 	degraded  = "degraded"
@@ -39,13 +46,13 @@ const (
 // checkTimeout bounds a check.
 const checkTimeout = 2 * time.Second
 
-// Health makes the checks, unless they were made in the last second.
-func (s *Server) Health(ctx context.Context) (healthBody, bool) {
+// checkHealth makes the checks, unless they were made in the last second.
+func (s *Server) checkHealth(ctx context.Context) healthBody {
 	s.health.mu.Lock()
 	defer s.health.mu.Unlock()
 	now := s.Now()
 	if age := now.Sub(s.health.at); age >= 0 && age < time.Second {
-		return s.health.last, false
+		return s.health.last
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkTimeout)
 	defer cancel()
@@ -60,13 +67,13 @@ func (s *Server) Health(ctx context.Context) (healthBody, bool) {
 		b.Status, b.Checks["database"] = unhealthy, unhealthy
 	}
 	s.health.at, s.health.last = s.Now(), b // those who waited meanwhile need no check of their own
-	return b, true
+	return b
 }
 
 type noInput struct{}
 
 func (s *Server) getHealth(ctx context.Context, _ *noInput) (*healthOutput, error) {
-	b, _ := s.Health(ctx)
+	b := s.checkHealth(ctx)
 	out := &healthOutput{Status: http.StatusOK, Body: b}
 	if b.Status == unhealthy {
 		out.Status = http.StatusServiceUnavailable
@@ -74,7 +81,8 @@ func (s *Server) getHealth(ctx context.Context, _ *noInput) (*healthOutput, erro
 	return out, nil
 }
 
-// quickHealth is the answer of getHealth, written once a second.
+// quickHealth is the answer of getHealth, written once for each time the checks are
+// made.
 func (s *Server) quickHealth(c *call, r *http.Request) *answer {
 	if kept := s.healthAnswer.Load(); kept != nil {
 		if age := c.started.Sub(kept.at); age >= 0 && age < time.Second {
@@ -83,7 +91,7 @@ func (s *Server) quickHealth(c *call, r *http.Request) *answer {
 	}
 	a := s.make(r.Context(), c, r)
 	if a.status == http.StatusOK {
-		s.healthAnswer.Store(&healthAnswer{c.started, a.status, a.body})
+		s.healthAnswer.Store(&healthAnswer{s.health.checked(), a.status, a.body})
 	}
 	return a
 }
@@ -97,7 +105,7 @@ type healthAnswer struct {
 // Checks are what a load balancer and an operator want to know: whether requests
 // can be answered.
 func (s *Server) Checks(ctx context.Context) []telemetry.Check {
-	b, _ := s.Health(ctx)
+	b := s.checkHealth(ctx)
 	return []telemetry.Check{
 		{Name: "database", OK: b.Checks["database"] != unhealthy, Detail: "does not answer"},
 	}

@@ -19,24 +19,23 @@ var idempotencyKey = regexp.MustCompile(`^"?([A-Za-z0-9._:-]{1,100})"?$`)
 // once answers a POST with an Idempotency-Key: it is done at most once in 24
 // hours, and a repetition gets the answer of the first.
 func (s *Server) once(ctx context.Context, c *call, r *http.Request) *answer {
-	failed := func(err error) *answer { return problemOf(context.WithValue(ctx, callKey{}, c), err).answer(c) }
 	if c.route.has(secret) {
-		return failed(invalids{{"header.Idempotency-Key", "is not taken here: the answer may hold a secret, which is kept nowhere"}})
+		return c.failed(ctx, invalids{{"header.Idempotency-Key", "is not taken here: the answer may hold a secret, which is kept nowhere"}})
 	}
 	form := idempotencyKey.FindStringSubmatch(r.Header.Get("Idempotency-Key"))
 	if form == nil {
-		return failed(invalids{{"header.Idempotency-Key", "must be 1 to 100 letters, digits and . _ : -"}})
+		return c.failed(ctx, invalids{{"header.Idempotency-Key", "must be 1 to 100 letters, digits and . _ : -"}})
 	}
 	body, err := io.ReadAll(r.Body) // it is here, see readBody
 	if err != nil {
-		return failed(bodyProblem(err))
+		return c.failed(ctx, bodyProblem(err))
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	sum := sha256.Sum256(append([]byte(r.URL.Path+"?"+r.URL.RawQuery+"\n"), body...))
 	q := store.IdempotentRequest{Customer: c.customer, Actor: c.actor(), Key: form[1], BodyHash: hex.EncodeToString(sum[:]), At: c.started}
 	saved, err := s.Store.BeginIdempotent(ctx, q)
 	if err != nil {
-		return failed(err)
+		return c.failed(ctx, err)
 	}
 	if saved != nil {
 		return &answer{status: saved.Status, header: http.Header(saved.Header).Clone(), body: saved.Body}

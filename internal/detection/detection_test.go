@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -33,13 +32,10 @@ func clock() func() time.Time {
 
 // onBoth runs a test on a fresh customer on each engine.
 func onBoth(t *testing.T, f func(t *testing.T, c *store.Tenant)) {
-	for name, url := range map[string]func(testing.TB) string{
-		"sqlite":   func(t testing.TB) string { return "sqlite:" + filepath.Join(t.TempDir(), "test.db") },
-		"postgres": pgtest.URL,
-	} {
-		t.Run(name, func(t *testing.T) {
+	for _, e := range pgtest.Engines {
+		t.Run(e.Name, func(t *testing.T) {
 			ctx := context.Background()
-			s, err := store.Open(ctx, url(t))
+			s, err := store.Open(ctx, e.URL(t))
 			if err != nil {
 				t.Fatal(err)
 			}

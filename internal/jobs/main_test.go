@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"path/filepath"
 	"slices"
 	"syscall"
 	"testing"
@@ -78,8 +77,9 @@ type world struct {
 
 // onBoth runs a test in a world on each engine.
 func onBoth(t *testing.T, f func(w *world)) {
-	t.Run("sqlite", func(t *testing.T) { f(newWorld(t, "sqlite:"+filepath.Join(t.TempDir(), "test.db"))) })
-	t.Run("postgres", func(t *testing.T) { f(newWorld(t, pgtest.URL(t))) })
+	for _, e := range pgtest.Engines {
+		t.Run(e.Name, func(t *testing.T) { f(newWorld(t, e.URL(t))) })
+	}
 }
 
 func newWorld(t *testing.T, url string) *world {

@@ -189,6 +189,10 @@ func (s *Store) Tenant(ctx context.Context, customer int64) (*Tenant, error) {
 	return t, err
 }
 
+// KnownTenant is Tenant for a customer whose revision has just been read: it asks
+// for nothing.
+func (s *Store) KnownTenant(customer int64) *Tenant { return &Tenant{s, customer} }
+
 // Customer returns the customer's record as it stands now.
 func (t *Tenant) Customer(ctx context.Context) (c upstream.Customer, err error) {
 	err = t.s.read(ctx, func(x tx) error {
