@@ -30,7 +30,8 @@ func (w *claimWalk) ranges(s step, p *params) []string {
 }
 
 // dayRanges makes the day of a place a range of its own, because SQLite can't begin
-// in the middle of a day otherwise.
+// in the middle of a day otherwise. A place may be of a list with other days: the
+// range of a day outside of these isn't walked.
 func (w *claimWalk) dayRanges(d days, low, high *place, above, below string, p *params) (all []string) {
 	column := " AND " + w.order.column
 	if low != nil && low.Value < d.first {
@@ -48,13 +49,17 @@ func (w *claimWalk) dayRanges(d days, low, high *place, above, below string, p *
 	// Without a first day SQLite would go through all pending claims.
 	between, first := " >= ", cmp.Or(d.first, math.MinInt32)
 	if low != nil {
-		all = append(all, column+" = "+p.add(low.Value)+" AND id"+above+p.add(storedID(w.t.id, low.ID)))
+		if d.last == 0 || low.Value <= d.last {
+			all = append(all, column+" = "+p.add(low.Value)+" AND id"+above+p.add(storedID(w.t.id, low.ID)))
+		}
 		between, first = " > ", low.Value
 	}
 	rest := column + between + p.add(first)
 	switch {
 	case high != nil:
-		all = append(all, column+" = "+p.add(high.Value)+" AND id"+below+p.add(storedID(w.t.id, high.ID)))
+		if high.Value >= d.first {
+			all = append(all, column+" = "+p.add(high.Value)+" AND id"+below+p.add(storedID(w.t.id, high.ID)))
+		}
 		rest += column + " < " + p.add(high.Value)
 	case d.last != 0:
 		rest += column + " <= " + p.add(d.last)

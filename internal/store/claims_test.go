@@ -280,6 +280,26 @@ func TestCountsThatRollupsKnowAreExact(t *testing.T) {
 	})
 }
 
+func TestAPlaceOutsideTheDaysOfAListHasNoClaimsOfItsOwn(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *Store) {
+		tenant := customer(t, s, "A")
+		load(t, tenant, source("one", many(300)...), 0)
+		stored := allStored(t, tenant)
+		day := stored[150].SubmittedDate
+		for _, test := range []struct {
+			f     ClaimFilter
+			after upstream.Key
+		}{
+			{ClaimFilter{Order: "submitted_date", SubmittedTo: day - 1}, upstream.Key{Value: int64(day), ID: 1}},
+			{ClaimFilter{Order: "-submitted_date", SubmittedFrom: day + 1}, upstream.Key{Value: int64(day), ID: 1 << 30}},
+		} {
+			if got := claims(t, tenant, test.f, upstream.Page{Size: 10, After: test.after}); len(got.Items) != 0 {
+				t.Errorf("%+v after %+v: %d claims", test.f, test.after, len(got.Items))
+			}
+		}
+	})
+}
+
 func TestNoClaimIsSkippedOrRepeatedWhileOthersCome(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *Store) {
 		s.look = looks{first: 20, page: 60, count: 50}
