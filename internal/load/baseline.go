@@ -33,20 +33,20 @@ const maxBaseline = 64 << 20
 
 // ReadBaseline reads what --json wrote.
 func ReadBaseline(r io.Reader) (Result, error) {
-	const make = "make a baseline with `upstream loadtest --json FILE`"
+	const how = "make a baseline with `upstream loadtest --json FILE`"
 	var result Result
 	dec := json.NewDecoder(io.LimitReader(r, maxBaseline))
 	if err := dec.Decode(&result); err != nil {
-		return Result{}, fmt.Errorf("the baseline is not JSON of a load test (%w): %s", err, make)
+		return Result{}, fmt.Errorf("the baseline is not JSON of a load test (%w): %s", err, how)
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return Result{}, fmt.Errorf("the baseline has something after the result: %s", make)
+		return Result{}, fmt.Errorf("the baseline has something after the result: %s", how)
 	}
 	if len(result.Endpoints) == 0 || result.Started == nil {
-		return Result{}, fmt.Errorf("the baseline has no endpoints or no start: %s", make)
+		return Result{}, fmt.Errorf("the baseline has no endpoints or no start: %s", how)
 	}
 	if result.SteadyFrom == nil {
-		return Result{}, fmt.Errorf("the baseline has no steady window, so that there is nothing to compare with: %s and a longer run", make)
+		return Result{}, fmt.Errorf("the baseline has no steady window, so that there is nothing to compare with: %s and a longer run", how)
 	}
 	return result, nil
 }
