@@ -1,0 +1,512 @@
+package load
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"upstream/internal/pgtest"
+)
+
+// locustPrograms are real masters: the first Locust in the PATH, and a recent one that
+// scripts/install-test-tools.sh puts beside it.
+var locustPrograms = []string{"locust", "locust-recent"}
+
+// forEachMaster runs a test with each of them.
+func forEachMaster(t *testing.T, test func(t *testing.T, program string)) {
+	if testing.Short() {
+		t.Skip("real masters take seconds")
+	}
+	for _, name := range locustPrograms {
+		t.Run(name, func(t *testing.T) {
+			program, err := exec.LookPath(name)
+			if err != nil {
+				if program, err = filepath.Abs("../../bin/" + name); err == nil {
+					_, err = os.Stat(program)
+				}
+			}
+			if err != nil {
+				pgtest.Missing(t, name+" (scripts/install-test-tools.sh installs it)")
+			}
+			t.Parallel()
+			test(t, program)
+		})
+	}
+}
+
+// The master's locustfile names the classes, and writes what it has counted at its end
+// to a file: its own CSV files lack what comes in late.
+const mastersFile = `
+import json, os
+from locust import HttpUser, events, task
+
+class Reader(HttpUser):
+    weight = 2
+    @task
+    def read(self): pass
+
+class Writer(HttpUser):
+    @task
+    def write(self): pass
+
+if os.environ.get("WITH_STRANGER"):
+    class Stranger(HttpUser):
+        @task
+        def work(self): pass
+
+environment = None
+
+@events.init.add_listener
+def begin(environment, **_):
+    globals()["environment"] = environment
+
+@events.quit.add_listener
+def end(**_):
+    s = environment.stats
+    with open(os.environ["COUNTED"], "w") as f:
+        json.dump({
+            "total": s.total.num_requests,
+            "failures": s.total.num_failures,
+            "bytes": s.total.total_content_length,
+            "times": sum(s.total.response_times.values()),
+            "seconds": sum(s.total.num_reqs_per_sec.values()),
+            "entries": {e.method + " " + e.name: e.num_requests for e in s.entries.values()},
+            "errors": {e.error: e.occurrences for e in s.errors.values()},
+            "exceptions": {e["msg"]: e["count"] for e in environment.runner.exceptions.values()},
+        }, f)
+`
+
+// counted is what a master counted.
+type counted struct {
+	Total, Failures, Bytes, Times, Seconds int64
+	Entries, Errors, Exceptions            map[string]int64
+}
+
+// master is a running master of Locust.
+type master struct {
+	cmd     *exec.Cmd
+	address string
+	port    string
+	dir     string
+	out     bytes.Buffer
+	ended   chan error
+}
+
+func startMaster(t *testing.T, program, port string, env []string, args ...string) *master {
+	t.Helper()
+	m := &master{dir: t.TempDir(), port: port, address: "127.0.0.1:" + port, ended: make(chan error, 1)}
+	if err := os.WriteFile(filepath.Join(m.dir, "locustfile.py"), []byte(mastersFile), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	m.cmd = exec.Command(program, append([]string{"--master", "-f", "locustfile.py", "--master-bind-host", "127.0.0.1", "--master-bind-port", port}, args...)...)
+	m.cmd.Dir, m.cmd.Stdout, m.cmd.Stderr = m.dir, &m.out, &m.out
+	m.cmd.Env = append(append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1", "COUNTED=counted.json"), env...)
+	if err := m.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { m.ended <- m.cmd.Wait() }()
+	t.Cleanup(func() {
+		m.cmd.Process.Kill()
+		if t.Failed() {
+			t.Logf("the master said:\n%s", &m.out)
+		}
+	})
+	return m
+}
+
+// counted waits for the master's end.
+func (m *master) counted(t *testing.T) (c counted) {
+	t.Helper()
+	select {
+	case <-m.ended:
+	case <-time.After(time.Minute):
+		t.Fatal("the master does not end")
+	}
+	b, err := os.ReadFile(filepath.Join(m.dir, "counted.json"))
+	if err == nil {
+		err = json.Unmarshal(b, &c)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// freePort is free for the moment.
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
+}
+
+// target counts the requests that it answers.
+type target struct {
+	*httptest.Server
+	total, failed, bytes atomic.Int64
+}
+
+func newTarget(t *testing.T) *target {
+	s := &target{}
+	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n := s.total.Add(1)
+		if r.URL.Path == "/write" && n%10 == 0 {
+			s.failed.Add(1)
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+		k, _ := fmt.Fprintf(w, "answer %d", n)
+		s.bytes.Add(int64(k))
+	}))
+	t.Cleanup(s.Close)
+	return s
+}
+
+// simpleFleet has two classes whose users ask a target over and over. A request that
+// has begun is ended and counted.
+type simpleFleet struct {
+	mu    sync.Mutex
+	users map[string][]chan struct{}
+	job   SpawnJob
+	delta *Delta
+	all   atomic.Int64 // requests ever counted
+	live  sync.WaitGroup
+}
+
+// paths is what users of the classes ask for.
+var paths = map[string]string{"Reader": "/read", "Writer": "/write"}
+
+func newSimpleFleet() *simpleFleet {
+	return &simpleFleet{users: map[string][]chan struct{}{}, delta: NewDelta(time.Now())}
+}
+
+func (f *simpleFleet) Classes() []string { return []string{"Reader", "Writer"} }
+
+func (f *simpleFleet) Spawn(job SpawnJob) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.job = job
+	for _, class := range f.Classes() {
+		for len(f.users[class]) < job.Users[class] {
+			stop := make(chan struct{})
+			f.users[class] = append(f.users[class], stop)
+			f.live.Go(func() { f.user(job.Host, paths[class], stop) })
+		}
+		for len(f.users[class]) > job.Users[class] {
+			last := len(f.users[class]) - 1
+			close(f.users[class][last])
+			f.users[class] = f.users[class][:last]
+		}
+	}
+	return nil
+}
+
+func (f *simpleFleet) user(host, path string, stop chan struct{}) {
+	client := &http.Client{Transport: &http.Transport{}}
+	defer client.CloseIdleConnections()
+	for {
+		select {
+		case <-stop:
+			return
+		case <-time.After(3 * time.Millisecond):
+		}
+		began := time.Now()
+		answer, err := client.Get(host + path)
+		if err != nil {
+			continue
+		}
+		var body bytes.Buffer
+		_, _ = body.ReadFrom(answer.Body)
+		answer.Body.Close()
+		failure := ""
+		if answer.StatusCode != http.StatusOK {
+			failure = "status " + strconv.Itoa(answer.StatusCode)
+		}
+		f.mu.Lock()
+		f.delta.Record("GET", path, time.Now(), time.Since(began), int64(body.Len()), failure)
+		f.all.Add(1)
+		f.mu.Unlock()
+	}
+}
+
+func (f *simpleFleet) Stop() {
+	f.mu.Lock()
+	for class, users := range f.users {
+		for _, stop := range users {
+			close(stop)
+		}
+		f.users[class] = nil
+	}
+	f.mu.Unlock()
+	f.live.Wait()
+}
+
+func (f *simpleFleet) Reset() { f.Delta() }
+
+func (f *simpleFleet) Users() map[string]int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	users := map[string]int{}
+	for _, class := range f.Classes() {
+		users[class] = len(f.users[class])
+	}
+	return users
+}
+
+func (f *simpleFleet) Delta() *Delta {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	d := f.delta
+	f.delta = NewDelta(time.Now())
+	return d
+}
+
+func (f *simpleFleet) Usage() (cpu float64, memory int64) { return 12.5, 34 << 20 }
+
+// running is a worker at work.
+type running struct {
+	fleet *simpleFleet
+	log   *syncBuffer
+	stop  context.CancelFunc
+	ended chan error
+}
+
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+func startWorker(t *testing.T, address string) *running {
+	t.Helper()
+	r := &running{fleet: newSimpleFleet(), log: &syncBuffer{}, ended: make(chan error, 1)}
+	var ctx context.Context
+	ctx, r.stop = context.WithCancel(context.Background())
+	w := &LocustWorker{Master: address, ID: NewWorkerID(), Fleet: r.fleet, Log: slog.New(slog.NewTextHandler(r.log, nil))}
+	go func() { r.ended <- w.Run(ctx) }()
+	t.Cleanup(func() {
+		r.stop()
+		if t.Failed() {
+			t.Logf("a worker said:\n%s", r.log)
+		}
+	})
+	return r
+}
+
+func (r *running) end(t *testing.T) {
+	t.Helper()
+	select {
+	case err := <-r.ended:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(time.Minute):
+		t.Fatal("the worker does not end")
+	}
+}
+
+func waitFor(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for range 600 {
+		if ok() {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	t.Fatal("never: " + what)
+}
+
+// equal checks that nobody counted anything else than the server did.
+func (s *target) equal(t *testing.T, c counted, workers ...*running) {
+	t.Helper()
+	var all int64
+	for _, r := range workers {
+		all += r.fleet.all.Load()
+	}
+	n := s.total.Load()
+	if n == 0 || c.Total != n || all != n || c.Times != n || c.Seconds != n {
+		t.Errorf("the server answered %d requests, the workers count %d, the master %+v", n, all, c)
+	}
+	if c.Bytes != s.bytes.Load() || c.Failures != s.failed.Load() || c.Errors["status 500"] != s.failed.Load() {
+		t.Errorf("the server sent %d bytes and failed %d times, the master counts %+v", s.bytes.Load(), s.failed.Load(), c)
+	}
+	if c.Entries["GET /read"]+c.Entries["GET /write"] != n || len(c.Entries) != 2 {
+		t.Errorf("the master counts by name %v", c.Entries)
+	}
+	t.Logf("server %d, workers %d, master %d", n, all, c.Total)
+}
+
+// Two workers, a run of some seconds, and the master quits at its end: its count, those
+// of the workers and the server's are the same.
+func TestMasterAndWorkersCountTheSame(t *testing.T) {
+	forEachMaster(t, func(t *testing.T, program string) {
+		s := newTarget(t)
+		m := startMaster(t, program, freePort(t), nil, "--headless", "--expect-workers", "2", "-u", "9", "-r", "6", "-t", "5s", "-H", s.URL)
+		a, b := startWorker(t, m.address), startWorker(t, m.address)
+		waitFor(t, "all users", func() bool {
+			users := a.fleet.Users()
+			for class, n := range b.fleet.Users() {
+				users[class] += n
+			}
+			return maps.Equal(users, map[string]int{"Reader": 6, "Writer": 3})
+		})
+		c := m.counted(t)
+		a.end(t)
+		b.end(t)
+		s.equal(t, c, a, b)
+		if len(c.Exceptions) > 0 || strings.Contains(m.out.String(), "Traceback") {
+			t.Errorf("%v\n%s", c.Exceptions, &m.out)
+		}
+	})
+}
+
+// A worker that is stopped itself tells all before it goes, and the master ends with
+// its last worker.
+func TestAWorkerThatIsStoppedTellsAll(t *testing.T) {
+	forEachMaster(t, func(t *testing.T, program string) {
+		s := newTarget(t)
+		m := startMaster(t, program, freePort(t), nil, "--headless", "--expect-workers", "1", "-u", "5", "-r", "5", "-H", s.URL)
+		w := startWorker(t, m.address)
+		waitFor(t, "requests", func() bool { return s.total.Load() > 500 })
+		w.stop()
+		w.end(t)
+		s.equal(t, m.counted(t), w)
+	})
+}
+
+// By its page a master starts, changes and stops runs.
+func TestAMastersPageStartsChangesAndStops(t *testing.T) {
+	forEachMaster(t, func(t *testing.T, program string) {
+		s := newTarget(t)
+		web := freePort(t)
+		m := startMaster(t, program, freePort(t), nil, "--web-host", "127.0.0.1", "--web-port", web, "-H", s.URL)
+		w := startWorker(t, m.address)
+		base := "http://127.0.0.1:" + web
+		swarm := func(users int) {
+			t.Helper()
+			answer, err := http.Post(base+"/swarm", "application/x-www-form-urlencoded", strings.NewReader(fmt.Sprintf("user_count=%d&spawn_rate=100&host=%s", users, s.URL)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			answer.Body.Close()
+			waitFor(t, "users", func() bool { return sum(w.fleet.Users()) == users })
+		}
+		waitFor(t, "a worker", func() bool { return strings.Contains(w.log.String(), "connected to the master") })
+		state := func() (s struct {
+			State string
+			Users int `json:"user_count"`
+			Stats []struct {
+				Name     string
+				Requests int64 `json:"num_requests"`
+			}
+		}) {
+			answer, err := http.Get(base + "/stats/requests")
+			if err != nil {
+				return s
+			}
+			defer answer.Body.Close()
+			_ = json.NewDecoder(answer.Body).Decode(&s)
+			return s
+		}
+		for range 2 { // the second run counts from nothing
+			before := s.total.Load()
+			swarm(7)
+			waitFor(t, "requests", func() bool { return s.total.Load() > before+200 })
+			swarm(3)
+			swarm(4)
+			waitFor(t, "more requests", func() bool { return s.total.Load() > before+400 })
+			if answer, err := http.Get(base + "/stop"); err != nil {
+				t.Fatal(err)
+			} else {
+				answer.Body.Close()
+			}
+			waitFor(t, "the end of the users", func() bool { return sum(w.fleet.Users()) == 0 })
+			var last any
+			waitFor(t, "the master's count being the server's", func() bool {
+				now := state()
+				last = now
+				n := len(now.Stats)
+				return n == 3 && now.Users == 0 && now.Stats[n-1].Requests == s.total.Load()-before
+			})
+			t.Logf("%+v", last)
+		}
+		if err := m.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		m.counted(t)
+		w.end(t)
+	})
+}
+
+// A master that is killed comes back, and the worker works for it, without being
+// started again.
+func TestAMasterComesBack(t *testing.T) {
+	forEachMaster(t, func(t *testing.T, program string) {
+		s := newTarget(t)
+		port := freePort(t)
+		args := []string{"--headless", "--expect-workers", "1", "-u", "4", "-r", "4", "-t", "4s", "-H", s.URL}
+		m := startMaster(t, program, port, nil, args...)
+		w := startWorker(t, m.address)
+		waitFor(t, "requests", func() bool { return s.total.Load() > 200 })
+		if err := m.cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		<-m.ended
+		waitFor(t, "the loss being told", func() bool { return strings.Contains(w.log.String(), "no connection to the master") })
+		before := s.total.Load()
+		waitFor(t, "users going on", func() bool { return s.total.Load() > before+50 })
+		m = startMaster(t, program, port, nil, args...)
+		c := m.counted(t)
+		w.end(t)
+		if c.Total < 200 || c.Total > s.total.Load() {
+			t.Errorf("the new master counts %d, the server has answered %d", c.Total, s.total.Load())
+		}
+		t.Logf("server %d, workers %d, the second master %d", s.total.Load(), w.fleet.all.Load(), c.Total)
+	})
+}
+
+// A class that only the master has is told to both sides, and the others run.
+func TestAClassThatOnlyTheMasterHas(t *testing.T) {
+	forEachMaster(t, func(t *testing.T, program string) {
+		s := newTarget(t)
+		m := startMaster(t, program, freePort(t), []string{"WITH_STRANGER=1"}, "--headless", "--expect-workers", "1", "-u", "4", "-r", "4", "-t", "3s", "-H", s.URL)
+		w := startWorker(t, m.address)
+		c := m.counted(t)
+		w.end(t)
+		s.equal(t, c, w)
+		want := map[string]int64{`there is no user class "Stranger" here; there are Reader, Writer: the master's locustfile must name these`: 1}
+		if diff := cmp.Diff(want, c.Exceptions); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
