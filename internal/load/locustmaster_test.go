@@ -429,7 +429,8 @@ func TestAMastersPageStartsChangesAndStops(t *testing.T) {
 				Name     string
 				Requests int64 `json:"num_requests"`
 			}
-		}) {
+		},
+		) {
 			answer, err := http.Get(base + "/stats/requests")
 			if err != nil {
 				return s
@@ -445,9 +446,12 @@ func TestAMastersPageStartsChangesAndStops(t *testing.T) {
 			swarm(3)
 			swarm(4)
 			waitFor(t, "more requests", func() bool { return s.total.Load() > before+400 })
-			if answer, err := http.Get(base + "/stop"); err != nil {
-				t.Fatal(err)
-			} else {
+			for _, method := range []string{http.MethodGet, http.MethodPost} { // of old and of new ones
+				q, _ := http.NewRequest(method, base+"/stop", nil)
+				answer, err := http.DefaultClient.Do(q)
+				if err != nil {
+					t.Fatal(err)
+				}
 				answer.Body.Close()
 			}
 			waitFor(t, "the end of the users", func() bool { return sum(w.fleet.Users()) == 0 })

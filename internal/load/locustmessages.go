@@ -222,8 +222,11 @@ type spawnData struct {
 func decodeMessage(b []byte) (m masterMessage, err error) {
 	d := msgpack.NewDecoder(bytes.NewReader(b))
 	n, err := d.DecodeArrayLen()
-	if err != nil || n != 3 {
-		return m, fmt.Errorf("what the master sent is no message of Locust's (%d parts): %w", n, err)
+	if err != nil {
+		return m, fmt.Errorf("what the master sent is no message of Locust's: %w", err)
+	}
+	if n != 3 {
+		return m, fmt.Errorf("what the master sent has %d parts; messages of Locust's have 3", n)
 	}
 	if m.kind, err = d.DecodeString(); err != nil {
 		return m, fmt.Errorf("what the master sent has no kind: %w", err)
