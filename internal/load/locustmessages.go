@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/vmihailenco/msgpack/v5"
@@ -217,6 +218,10 @@ type spawnData struct {
 	} `msgpack:"parsed_options"`
 }
 
+// maxDecoded bounds what is decoded: a list in a list takes a byte of it, and hundreds
+// of the stack, which must not overflow.
+const maxDecoded = 1 << 20
+
 // decodeMessage reads a message of a master. Of kinds that we don't know the data is
 // not looked at: programs that use Locust send their own.
 func decodeMessage(b []byte) (m masterMessage, err error) {
@@ -232,6 +237,9 @@ func decodeMessage(b []byte) (m masterMessage, err error) {
 		return m, fmt.Errorf("what the master sent has no kind: %w", err)
 	}
 	m.index = -1
+	if kinds := []string{"ack", "spawn"}; len(b) > maxDecoded && slices.Contains(kinds, m.kind) {
+		return m, fmt.Errorf("the master's message %q has %d bytes; Locust's are far below %d", m.kind, len(b), maxDecoded)
+	}
 	switch m.kind {
 	case "ack":
 		var data *struct {

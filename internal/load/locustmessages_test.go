@@ -226,6 +226,20 @@ func TestWhatIsNoMessageIsAnError(t *testing.T) {
 	}
 }
 
+func TestMessagesThatAreTooDeepOrTooLongAreErrors(t *testing.T) {
+	for _, list := range []string{"\x91", "\x81\xa1a"} {
+		head := "\x93\xa5spawn\x81\xaeparsed_options\x81\xa1x"
+		for size, says := range map[int]string{maxDecoded - 100: "not as Locust's", maxDecoded + 100: "has 1048"} {
+			if _, err := decodeMessage([]byte(head + strings.Repeat(list, size/len(list)))); err == nil || !strings.Contains(err.Error(), says) {
+				t.Errorf("%d bytes: %v, want %q", size, err, says)
+			}
+		}
+	}
+	if _, err := decodeMessage([]byte("\x93\xa4mine" + strings.Repeat("\x91", maxDecoded))); err != nil {
+		t.Error(err)
+	}
+}
+
 func FuzzDecodeMessage(f *testing.F) {
 	f.Add(fromMaster("ack", map[string]any{"index": 1}))
 	f.Add(fromMaster("spawn", map[string]any{"timestamp": 1.5, "user_classes_count": map[string]any{"A": 2}, "host": "h", "stop_timeout": nil, "parsed_options": map[string]any{"tags": []any{"a"}}}))
