@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"net"
@@ -496,6 +497,101 @@ func TestAMasterComesBack(t *testing.T) {
 			t.Errorf("the new master counts %d, the server has answered %d", c.Total, s.total.Load())
 		}
 		t.Logf("server %d, workers %d, the second master %d", s.total.Load(), w.fleet.all.Load(), c.Total)
+	})
+}
+
+// A worker that leaves tells all before, and the other one takes its users over.
+func TestOneOfTwoWorkersLeaves(t *testing.T) {
+	forEachMaster(t, func(t *testing.T, program string) {
+		s := newTarget(t)
+		m := startMaster(t, program, freePort(t), nil, "--headless", "--expect-workers", "2", "-u", "6", "-r", "6", "-t", "7s", "-H", s.URL)
+		a, b := startWorker(t, m.address), startWorker(t, m.address)
+		waitFor(t, "all users", func() bool { return sum(a.fleet.Users()) == 3 && sum(b.fleet.Users()) == 3 })
+		a.stop()
+		a.end(t)
+		waitFor(t, "the other's users", func() bool { return sum(b.fleet.Users()) == 6 })
+		c := m.counted(t)
+		b.end(t)
+		s.equal(t, c, a, b)
+	})
+}
+
+// breaker passes a connection on, until it is told to break it.
+type breaker struct {
+	net.Listener
+	mu    sync.Mutex
+	conns []net.Conn
+}
+
+func newBreaker(t *testing.T, to string) *breaker {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &breaker{Listener: l}
+	t.Cleanup(func() {
+		l.Close()
+		b.breakUp()
+	})
+	go func() {
+		for {
+			from, err := l.Accept()
+			if err != nil {
+				return
+			}
+			on, err := net.Dial("tcp", to)
+			if err != nil {
+				from.Close()
+				continue
+			}
+			b.mu.Lock()
+			b.conns = append(b.conns, from, on)
+			b.mu.Unlock()
+			for _, pair := range [][2]net.Conn{{from, on}, {on, from}} {
+				go func() {
+					_, _ = io.Copy(pair[0], pair[1])
+					from.Close()
+					on.Close()
+				}()
+			}
+		}
+	}()
+	return b
+}
+
+func (b *breaker) breakUp() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, c := range b.conns {
+		c.Close()
+	}
+	b.conns = nil
+}
+
+// The master does not end a run for a connection that breaks, and all is counted.
+func TestAConnectionThatBreaks(t *testing.T) {
+	forEachMaster(t, func(t *testing.T, program string) {
+		s := newTarget(t)
+		m := startMaster(t, program, freePort(t), nil, "--headless", "--expect-workers", "1", "-u", "4", "-r", "4", "-t", "9s", "-H", s.URL)
+		waitFor(t, "the master", func() bool {
+			c, err := net.Dial("tcp", m.address)
+			if err == nil {
+				c.Close()
+			}
+			return err == nil
+		})
+		between := newBreaker(t, m.address)
+		w := startWorker(t, between.Addr().String())
+		waitFor(t, "all users", func() bool { return sum(w.fleet.Users()) == 4 })
+		time.Sleep(1500 * time.Millisecond) // between two reports: what the breaker holds would be lost
+		between.breakUp()
+		waitFor(t, "a new connection", func() bool { return strings.Count(w.log.String(), "connected to the master") == 2 })
+		c := m.counted(t)
+		w.end(t)
+		s.equal(t, c, w)
+		if !strings.Contains(m.out.String(), "4 total users") {
+			t.Error("not all users were there")
+		}
 	})
 }
 
