@@ -410,7 +410,7 @@ func TestAMastersPageStartsChangesAndStops(t *testing.T) {
 	forEachMaster(t, func(t *testing.T, program string) {
 		s := newTarget(t)
 		web := freePort(t)
-		m := startMaster(t, program, freePort(t), nil, "--web-host", "127.0.0.1", "--web-port", web, "-H", s.URL)
+		m := startMaster(t, program, freePort(t), nil, "--web-host", "127.0.0.1", "--web-port", web, "-H", s.URL, "--csv", "run")
 		w := startWorker(t, m.address)
 		base := "http://127.0.0.1:" + web
 		swarm := func(users int) {
@@ -440,8 +440,9 @@ func TestAMastersPageStartsChangesAndStops(t *testing.T) {
 			_ = json.NewDecoder(answer.Body).Decode(&s)
 			return s
 		}
+		var before int64
 		for range 2 { // the second run counts from nothing
-			before := s.total.Load()
+			before = s.total.Load()
 			swarm(7)
 			waitFor(t, "requests", func() bool { return s.total.Load() > before+200 })
 			swarm(3)
@@ -465,6 +466,10 @@ func TestAMastersPageStartsChangesAndStops(t *testing.T) {
 			})
 			t.Logf("%+v", last)
 		}
+		waitFor(t, "the master's CSV file having the server's count", func() bool { // it is written every ten seconds
+			b, _ := os.ReadFile(filepath.Join(m.dir, "run_stats.csv"))
+			return strings.Contains(string(b), fmt.Sprintf("Aggregated,%d,", s.total.Load()-before))
+		})
 		if err := m.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 			t.Fatal(err)
 		}

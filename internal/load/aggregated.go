@@ -1,3 +1,0 @@
-package load
-
-const Aggregated = "Aggregated"
