@@ -1,0 +1,135 @@
+package load
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// stdWire sends with net/http. A deadline for each exchange is set on the connection
+// itself: a context with one costs more than all the rest here.
+type stdWire struct {
+	timeout   time.Duration
+	transport *http.Transport
+
+	mu     sync.Mutex
+	conns  map[net.Conn]struct{}
+	closed bool
+}
+
+func newStdWire(ctx context.Context, o wireOptions) *stdWire {
+	w := &stdWire{timeout: o.timeout, conns: map[net.Conn]struct{}{}}
+	dialer := net.Dialer{Timeout: o.timeout}
+	w.transport = &http.Transport{
+		DisableCompression:  true, // what is asked for and counted is what goes over the wire
+		MaxIdleConnsPerHost: 1,
+		MaxConnsPerHost:     1,
+		TLSHandshakeTimeout: o.timeout,
+		DialContext: func(_ context.Context, network, address string) (net.Conn, error) {
+			c, err := dialer.DialContext(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			return w.keep(c), nil
+		},
+	}
+	return w
+}
+
+// keptConn is a connection that its wire knows.
+type keptConn struct {
+	net.Conn
+	w *stdWire
+}
+
+func (w *stdWire) keep(c net.Conn) net.Conn {
+	kept := &keptConn{c, w}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.conns[kept] = struct{}{}
+	_ = c.SetDeadline(time.Now().Add(w.timeout))
+	if w.closed {
+		_ = c.Close()
+	}
+	return kept
+}
+
+func (c *keptConn) Close() error {
+	c.w.mu.Lock()
+	delete(c.w.conns, c)
+	c.w.mu.Unlock()
+	return c.Conn.Close()
+}
+
+// deadline sets how long the connections may take; the zero time is forever, so that
+// one that rests is not closed.
+func (w *stdWire) deadline(at time.Time) {
+	w.mu.Lock()
+	for c := range w.conns {
+		_ = c.SetDeadline(at)
+	}
+	w.mu.Unlock()
+}
+
+func (w *stdWire) exchange(q *request, a *answer) error {
+	r := http.Request{
+		Method: q.method, URL: q.link.url, Host: q.link.url.Host, Header: q.header,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+	}
+	if q.body != nil {
+		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(q.body)), int64(len(q.body))
+	}
+	w.deadline(time.Now().Add(w.timeout))
+	response, err := w.transport.RoundTrip(&r)
+	if err != nil {
+		return err
+	}
+	a.status, a.header, a.set = response.StatusCode, response.Header.Get, response.Header["Set-Cookie"]
+	if q.keep {
+		a.body, err = io.ReadAll(io.LimitReader(response.Body, maxKept))
+		a.size = int64(len(a.body))
+	}
+	if err == nil {
+		var rest int64
+		rest, err = io.Copy(io.Discard, response.Body)
+		a.size += rest
+	}
+	_ = response.Body.Close()
+	w.deadline(time.Time{})
+	if err == nil && q.keep && a.header("Content-Encoding") == "gzip" {
+		a.body, err = gunzip(a.body)
+	}
+	return err
+}
+
+func gunzip(b []byte) ([]byte, error) {
+	r, err := gzip.NewReader(bytes.NewReader(b))
+	if err != nil {
+		return nil, fmt.Errorf("the answer is said to be gzip and isn't")
+	}
+	out, err := io.ReadAll(io.LimitReader(r, maxKept))
+	if err != nil {
+		return nil, fmt.Errorf("the answer's gzip is broken")
+	}
+	return out, nil
+}
+
+func (w *stdWire) close() {
+	w.mu.Lock()
+	w.closed = true
+	var open []net.Conn
+	for c := range w.conns {
+		open = append(open, c)
+	}
+	w.mu.Unlock()
+	for _, c := range open {
+		_ = c.Close()
+	}
+	w.transport.CloseIdleConnections()
+}
