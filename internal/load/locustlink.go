@@ -2,6 +2,7 @@ package load
 
 import (
 	"context"
+	"fmt"
 	"time"
 )
 
@@ -64,6 +65,10 @@ func (w *LocustWorker) report() {
 	}
 	for _, e := range d.Exceptions {
 		w.unsent = append(w.unsent, encodeMessage("exception", e, w.ID))
+	}
+	if d.More > 0 {
+		more := DeltaException{fmt.Sprintf("%d more exceptions", d.More), otherNames}
+		w.unsent = append(w.unsent, encodeMessage("exception", more, w.ID))
 	}
 	w.unsent = append(w.unsent, encodeMessage("stats", d.stats(w.Fleet.Users()), w.ID))
 	w.owed = d.Total.NumRequests

@@ -182,110 +182,18 @@ func newTarget(t *testing.T) *target {
 	return s
 }
 
-// simpleFleet has two classes whose users ask a target over and over. A request that
-// has begun is ended and counted.
-type simpleFleet struct {
-	mu    sync.Mutex
-	users map[string][]chan struct{}
-	job   SpawnJob
-	delta *Delta
-	all   atomic.Int64 // requests ever counted
-	live  sync.WaitGroup
-}
-
-// paths is what users of the classes ask for.
-var paths = map[string]string{"Reader": "/read", "Writer": "/write"}
-
-func newSimpleFleet() *simpleFleet {
-	return &simpleFleet{users: map[string][]chan struct{}{}, delta: NewDelta(time.Now())}
-}
-
-func (f *simpleFleet) Classes() []string { return []string{"Reader", "Writer"} }
-
-func (f *simpleFleet) Spawn(job SpawnJob) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.job = job
-	for _, class := range f.Classes() {
-		for len(f.users[class]) < job.Users[class] {
-			stop := make(chan struct{})
-			f.users[class] = append(f.users[class], stop)
-			f.live.Go(func() { f.user(job.Host, paths[class], stop) })
-		}
-		for len(f.users[class]) > job.Users[class] {
-			last := len(f.users[class]) - 1
-			close(f.users[class][last])
-			f.users[class] = f.users[class][:last]
-		}
-	}
-	return nil
-}
-
-func (f *simpleFleet) user(host, path string, stop chan struct{}) {
-	client := &http.Client{Transport: &http.Transport{}}
-	defer client.CloseIdleConnections()
-	for {
-		select {
-		case <-stop:
-			return
-		case <-time.After(3 * time.Millisecond):
-		}
-		began := time.Now()
-		answer, err := client.Get(host + path)
-		if err != nil {
-			continue
-		}
-		var body bytes.Buffer
-		_, _ = body.ReadFrom(answer.Body)
-		answer.Body.Close()
-		failure := ""
-		if answer.StatusCode != http.StatusOK {
-			failure = "status " + strconv.Itoa(answer.StatusCode)
-		}
-		f.mu.Lock()
-		f.delta.Record("GET", path, time.Now(), time.Since(began), int64(body.Len()), failure)
-		f.all.Add(1)
-		f.mu.Unlock()
+// readerAndWriter are classes of users that ask a target over and over.
+func readerAndWriter() []*Class {
+	ask := func(path string) []Task { return []Task{{Run: func(u *User) { u.Get(path) }}} }
+	return []*Class{
+		{Name: "Reader", Wait: Constant(3 * time.Millisecond), Tasks: ask("/read")},
+		{Name: "Writer", Wait: Constant(3 * time.Millisecond), Tasks: ask("/write")},
 	}
 }
-
-func (f *simpleFleet) Stop() {
-	f.mu.Lock()
-	for class, users := range f.users {
-		for _, stop := range users {
-			close(stop)
-		}
-		f.users[class] = nil
-	}
-	f.mu.Unlock()
-	f.live.Wait()
-}
-
-func (f *simpleFleet) Reset() { f.Delta() }
-
-func (f *simpleFleet) Users() map[string]int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	users := map[string]int{}
-	for _, class := range f.Classes() {
-		users[class] = len(f.users[class])
-	}
-	return users
-}
-
-func (f *simpleFleet) Delta() *Delta {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	d := f.delta
-	f.delta = NewDelta(time.Now())
-	return d
-}
-
-func (f *simpleFleet) Usage() (cpu float64, memory int64) { return 12.5, 34 << 20 }
 
 // running is a worker at work.
 type running struct {
-	fleet *simpleFleet
+	fleet *RunnerFleet
 	log   *syncBuffer
 	stop  context.CancelFunc
 	ended chan error
@@ -308,12 +216,14 @@ func (b *syncBuffer) String() string {
 	return b.b.String()
 }
 
-func startWorker(t *testing.T, address string) *running {
+func startWorker(t *testing.T, address string, engine Engine) *running {
 	t.Helper()
-	r := &running{fleet: newSimpleFleet(), log: &syncBuffer{}, ended: make(chan error, 1)}
+	r := &running{log: &syncBuffer{}, ended: make(chan error, 1)}
 	var ctx context.Context
 	ctx, r.stop = context.WithCancel(context.Background())
-	w := &LocustWorker{Master: address, ID: NewWorkerID(), Fleet: r.fleet, Log: slog.New(slog.NewTextHandler(r.log, nil))}
+	log := slog.New(slog.NewTextHandler(r.log, nil))
+	r.fleet = &RunnerFleet{Runner: NewRunner(ctx, log), Plan: Plan{Classes: readerAndWriter(), Engine: engine, Timeout: 10 * time.Second, StopTimeout: 5 * time.Second}}
+	w := &LocustWorker{Master: address, ID: NewWorkerID(), Fleet: r.fleet, Log: log}
 	go func() { r.ended <- w.Run(ctx) }()
 	t.Cleanup(func() {
 		r.stop()
@@ -323,6 +233,9 @@ func startWorker(t *testing.T, address string) *running {
 	})
 	return r
 }
+
+// requests is what the worker itself counts in its last run.
+func (r *running) requests() int64 { return r.fleet.Runner.Snapshot().Total.Requests }
 
 func (r *running) end(t *testing.T) {
 	t.Helper()
@@ -352,7 +265,7 @@ func (s *target) equal(t *testing.T, c counted, workers ...*running) {
 	t.Helper()
 	var all int64
 	for _, r := range workers {
-		all += r.fleet.all.Load()
+		all += r.requests()
 	}
 	n := s.total.Load()
 	if n == 0 || c.Total != n || all != n || c.Times != n || c.Seconds != n {
@@ -373,7 +286,7 @@ func TestMasterAndWorkersCountTheSame(t *testing.T) {
 	forEachMaster(t, func(t *testing.T, program string) {
 		s := newTarget(t)
 		m := startMaster(t, program, freePort(t), nil, "--headless", "--expect-workers", "2", "-u", "9", "-r", "6", "-t", "5s", "-H", s.URL)
-		a, b := startWorker(t, m.address), startWorker(t, m.address)
+		a, b := startWorker(t, m.address, Std), startWorker(t, m.address, Fast)
 		waitFor(t, "all users", func() bool {
 			users := a.fleet.Users()
 			for class, n := range b.fleet.Users() {
@@ -397,7 +310,7 @@ func TestAWorkerThatIsStoppedTellsAll(t *testing.T) {
 	forEachMaster(t, func(t *testing.T, program string) {
 		s := newTarget(t)
 		m := startMaster(t, program, freePort(t), nil, "--headless", "--expect-workers", "1", "-u", "5", "-r", "5", "-H", s.URL)
-		w := startWorker(t, m.address)
+		w := startWorker(t, m.address, Fast)
 		waitFor(t, "requests", func() bool { return s.total.Load() > 500 })
 		w.stop()
 		w.end(t)
@@ -411,7 +324,7 @@ func TestAMastersPageStartsChangesAndStops(t *testing.T) {
 		s := newTarget(t)
 		web := freePort(t)
 		m := startMaster(t, program, freePort(t), nil, "--web-host", "127.0.0.1", "--web-port", web, "-H", s.URL, "--csv", "run")
-		w := startWorker(t, m.address)
+		w := startWorker(t, m.address, Fast)
 		base := "http://127.0.0.1:" + web
 		swarm := func(users int) {
 			t.Helper()
@@ -486,7 +399,7 @@ func TestAMasterComesBack(t *testing.T) {
 		port := freePort(t)
 		args := []string{"--headless", "--expect-workers", "1", "-u", "4", "-r", "4", "-t", "4s", "-H", s.URL}
 		m := startMaster(t, program, port, nil, args...)
-		w := startWorker(t, m.address)
+		w := startWorker(t, m.address, Fast)
 		waitFor(t, "requests", func() bool { return s.total.Load() > 200 })
 		if err := m.cmd.Process.Kill(); err != nil {
 			t.Fatal(err)
@@ -501,7 +414,7 @@ func TestAMasterComesBack(t *testing.T) {
 		if c.Total < 200 || c.Total > s.total.Load() {
 			t.Errorf("the new master counts %d, the server has answered %d", c.Total, s.total.Load())
 		}
-		t.Logf("server %d, workers %d, the second master %d", s.total.Load(), w.fleet.all.Load(), c.Total)
+		t.Logf("server %d, workers %d, the second master %d", s.total.Load(), w.requests(), c.Total)
 	})
 }
 
@@ -510,7 +423,7 @@ func TestOneOfTwoWorkersLeaves(t *testing.T) {
 	forEachMaster(t, func(t *testing.T, program string) {
 		s := newTarget(t)
 		m := startMaster(t, program, freePort(t), nil, "--headless", "--expect-workers", "2", "-u", "6", "-r", "6", "-t", "7s", "-H", s.URL)
-		a, b := startWorker(t, m.address), startWorker(t, m.address)
+		a, b := startWorker(t, m.address, Std), startWorker(t, m.address, Fast)
 		waitFor(t, "all users", func() bool { return sum(a.fleet.Users()) == 3 && sum(b.fleet.Users()) == 3 })
 		a.stop()
 		a.end(t)
@@ -586,7 +499,7 @@ func TestAConnectionThatBreaks(t *testing.T) {
 			return err == nil
 		})
 		between := newBreaker(t, m.address)
-		w := startWorker(t, between.Addr().String())
+		w := startWorker(t, between.Addr().String(), Std)
 		waitFor(t, "all users", func() bool { return sum(w.fleet.Users()) == 4 })
 		time.Sleep(1500 * time.Millisecond) // between two reports: what the breaker holds would be lost
 		between.breakUp()
@@ -605,7 +518,7 @@ func TestAClassThatOnlyTheMasterHas(t *testing.T) {
 	forEachMaster(t, func(t *testing.T, program string) {
 		s := newTarget(t)
 		m := startMaster(t, program, freePort(t), []string{"WITH_STRANGER=1"}, "--headless", "--expect-workers", "1", "-u", "4", "-r", "4", "-t", "3s", "-H", s.URL)
-		w := startWorker(t, m.address)
+		w := startWorker(t, m.address, Fast)
 		c := m.counted(t)
 		w.end(t)
 		s.equal(t, c, w)

@@ -68,7 +68,7 @@ type LocustWorker struct {
 	spawned    float64   // the master's time of its last spawn message
 	unsent     [][]byte  // what is to be sent first
 	owed       int64     // requests in there
-	named      []string  // classes that we don't have, and have said so
+	said       []string  // what we complained of in this run
 }
 
 // The states that Locust's workers tell; a master knows others by itself.
@@ -235,7 +235,7 @@ func (w *LocustWorker) spawn(s spawnData) {
 	w.spawned, w.until = s.Timestamp, time.Time{}
 	if w.state == workerReady {
 		w.Fleet.Reset()
-		w.named = nil
+		w.said = nil
 	}
 	w.state = workerSpawning
 	job := SpawnJob{Users: w.known(s.UserClassesCount), Tags: s.ParsedOptions.Tags, ExcludeTags: s.ParsedOptions.ExcludeTags}
@@ -253,7 +253,7 @@ func (w *LocustWorker) spawn(s spawnData) {
 	w.state = workerRunning
 }
 
-// known leaves out classes that we don't have, and says so once a run.
+// known leaves out classes that we don't have, and says so.
 func (w *LocustWorker) known(users map[string]int) map[string]int {
 	ours := w.Fleet.Classes()
 	have := map[string]int{}
@@ -261,16 +261,20 @@ func (w *LocustWorker) known(users map[string]int) map[string]int {
 		switch {
 		case slices.Contains(ours, name):
 			have[name] = users[name]
-		case users[name] > 0 && !slices.Contains(w.named, name):
-			w.named = append(w.named, name)
+		case users[name] > 0:
 			w.complain(fmt.Sprintf("there is no user class %q here; there are %s: the master's locustfile must name these", name, strings.Join(ours, ", ")))
 		}
 	}
 	return have
 }
 
-// complain tells who is at this machine and who is at the master's.
+// complain tells who is at this machine and who is at the master's, once a run: spawn
+// messages come every second.
 func (w *LocustWorker) complain(text string) {
+	if slices.Contains(w.said, text) {
+		return
+	}
+	w.said = append(w.said, text)
 	w.Log.Error(text)
 	// A master takes exceptions with the same traceback for one.
 	w.tell("exception", DeltaException{text, text})
