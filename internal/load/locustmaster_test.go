@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -14,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -509,6 +511,36 @@ func TestAConnectionThatBreaks(t *testing.T) {
 		s.equal(t, c, w)
 		if !strings.Contains(m.out.String(), "4 total users") {
 			t.Error("not all users were there")
+		}
+	})
+}
+
+// Users that can't sign in end the run with the reason, at the master too, and are not
+// spawned again.
+func TestUsersThatCantSignIn(t *testing.T) {
+	forEachMaster(t, func(t *testing.T, program string) {
+		s := newTarget(t)
+		m := startMaster(t, program, freePort(t), nil, "--headless", "--expect-workers", "1", "-u", "6", "-r", "2", "-t", "5s", "-H", s.URL)
+		w := startWorker(t, m.address, Fast)
+		for _, c := range w.fleet.Plan.Classes { // no run has begun yet
+			c.OnStart = func(u *User) error {
+				u.Get("/read")
+				return errors.New("the password is wrong")
+			}
+		}
+		c := m.counted(t)
+		w.end(t)
+		if n := s.total.Load(); n < 1 || n > 2 || c.Total != n {
+			t.Errorf("the server was asked %d times, the master counts %d; want once for each user of the first second", n, c.Total)
+		}
+		var told []string
+		for text := range c.Exceptions {
+			told = append(told, text)
+		}
+		slices.Sort(told)
+		want := []string{"the run ends at this worker: the password is wrong", "users can't be spawned: the run has ended; stop it at the master before the next"}
+		if diff := cmp.Diff(want, told); diff != "" {
+			t.Error(diff)
 		}
 	})
 }

@@ -292,8 +292,12 @@ func (w *LocustWorker) beat() {
 			w.lose(fmt.Errorf("no answer within %v", ackTimeout))
 		}
 	default:
+		state := w.state
+		if !w.until.IsZero() { // a master waits for workers that are ready, whatever users they still have
+			state = workerReady
+		}
 		cpu, memory := w.Fleet.Usage()
-		w.tell("heartbeat", heartbeatData{w.state, cpu, memory})
+		w.tell("heartbeat", heartbeatData{state, cpu, memory})
 		if w.beats++; w.beats%reportBeats == 0 {
 			w.report()
 		}

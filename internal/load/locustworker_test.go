@@ -415,8 +415,8 @@ func TestAFleetThatCantSpawnIsToldToTheMaster(t *testing.T) {
 func TestExceptionsOfTasksAreToldOneByOne(t *testing.T) {
 	onStage(t, func(s *stage) {
 		m := s.spawned()
-		s.fleet.delta.Exceptions = []DeltaException{{"m", "a"}, {"n", "b"}}
-		m.expect("exception", "exception", "stats", "stats")
+		s.fleet.delta.Exceptions, s.fleet.delta.More = []DeltaException{{"m", "a"}, {"n", "b"}}, 4
+		m.expect("exception", "exception", "exception", "stats", "stats")
 	})
 }
 
@@ -628,7 +628,10 @@ func TestUsersEndThatAMasterBackAgainDoesNotAskFor(t *testing.T) {
 		m = s.master()
 		m.expect("client_ready")
 		m.send("ack", nil)
-		m.pass(4 * time.Second)
+		if beat := m.next("stats"); beat[1].(object)["state"] != "ready" {
+			t.Errorf("%v: a master that waits for ready workers would wait for ever", beat)
+		}
+		m.pass(3 * time.Second)
 		if sum(s.fleet.Users()) != 3 {
 			t.Errorf("too soon: %v", s.fleet.Users())
 		}
