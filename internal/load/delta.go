@@ -114,13 +114,12 @@ func (e *DeltaEntry) record(at time.Time, ms float64, size int64, failed bool) {
 		e.NumFailures++
 		e.NumFailPerSec[second]++
 	}
-	last := unixSeconds(at)
-	if e.LastRequest == nil || *e.LastRequest < last {
-		e.LastRequest = &last
+	if e.LastRequest == nil {
+		e.LastRequest, e.MinResponseTime = new(float64), new(float64)
+		*e.MinResponseTime = ms
 	}
-	if e.MinResponseTime == nil || *e.MinResponseTime > ms {
-		e.MinResponseTime = &ms
-	}
+	*e.LastRequest = max(*e.LastRequest, unixSeconds(at))
+	*e.MinResponseTime = min(*e.MinResponseTime, ms)
 	e.TotalResponseTime += ms
 	e.MaxResponseTime = max(e.MaxResponseTime, ms)
 	e.ContentLength += size

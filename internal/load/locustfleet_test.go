@@ -224,3 +224,12 @@ func TestUsageIsOfThisProcess(t *testing.T) {
 		t.Errorf("%v", f.Classes())
 	}
 }
+
+// What telling a master costs a request.
+func BenchmarkDeltaRecord(b *testing.B) {
+	d, at := NewDelta(time.Now()), time.Now()
+	b.ReportAllocs()
+	for i := range b.N {
+		d.Record("GET", "/api/v1/health/", at.Add(time.Duration(i)*10*time.Microsecond), time.Duration(i%50)*time.Millisecond, 100, "")
+	}
+}
