@@ -193,9 +193,12 @@ func readFrame(r *bufio.Reader) (flags byte, body []byte, err error) {
 	if n > maxFrame {
 		return 0, nil, fmt.Errorf("a frame of %d bytes; masters send none above %d", n, maxFrame)
 	}
-	body = make([]byte, n)
-	_, err = io.ReadFull(r, body)
-	return flags, body, cut(err)
+	// Not all at once: what a peer says of the size costs it nothing.
+	body, err = io.ReadAll(io.LimitReader(r, int64(n)))
+	if err == nil && uint64(len(body)) < n {
+		err = io.ErrUnexpectedEOF
+	}
+	return flags, body, err
 }
 
 // cut tells an end within a frame from one between frames.

@@ -171,7 +171,7 @@ func written(t interface{ Fatal(...any) }, flags byte, body []byte) []byte {
 
 func TestFramesOfAnySizeComeBack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		body := bytes.Repeat([]byte{byte(rapid.Byte().Draw(t, "fill"))}, rapid.OneOf(rapid.IntRange(0, 4), rapid.IntRange(250, 260), rapid.IntRange(65_530, 65_540)).Draw(t, "size"))
+		body := bytes.Repeat([]byte{rapid.Byte().Draw(t, "fill")}, rapid.OneOf(rapid.IntRange(0, 4), rapid.IntRange(250, 260), rapid.IntRange(65_530, 65_540)).Draw(t, "size"))
 		flags := rapid.SampledFrom([]byte{0, frameCommand}).Draw(t, "flags")
 		b := written(t, flags, body)
 		r := bufio.NewReader(bytes.NewReader(b))
