@@ -3,8 +3,10 @@ package load
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
+	"os"
 	"sync"
 	"time"
 
@@ -83,7 +85,9 @@ func (w *fastWire) exchange(q *request, a *answer) error {
 	}
 	w.request.SetBodyRaw(q.body)
 	w.answer.Reset()
-	if err := w.client(q.link.url.Scheme, q.link.url.Host).Do(&w.request, &w.answer); err != nil {
+	if err := w.client(q.link.url.Scheme, q.link.url.Host).Do(&w.request, &w.answer); errors.Is(err, fasthttp.ErrTimeout) {
+		return os.ErrDeadlineExceeded
+	} else if err != nil {
 		return err
 	}
 	a.status, a.header, a.set = w.answer.StatusCode(), w.header, nil
