@@ -80,7 +80,7 @@ func newRun(ctx context.Context, log *slog.Logger, p Plan, want map[string]int) 
 		}
 	}
 	if p.Deltas {
-		r.stats.delta = &delta{}
+		r.stats.delta = newDelta(r.began)
 	}
 	r.cpu.begin(0)
 	go r.lead(ctx)
