@@ -1,0 +1,20 @@
+// What the server sends once a second, and what a report holds: internal/load/pagestats.go
+// tells the shape.
+
+/** [end in Unix seconds, users, requests/s, failures/s, p50, p95, p99, heat]: times in ms. */
+export type Row = [number, number, number, number, number | null, number | null, number | null, number[]];
+
+export interface Event {
+  from: number;
+  rows: Row[];
+  state?: "ready" | "spawning" | "running" | "stopping" | "stopped";
+  users?: number;
+  rate?: number;
+  parts?: Record<string, string>;
+}
+
+/** Puts the rows of an event behind those that there are before it. */
+export function take(rows: Row[], event: Event): void {
+  rows.length = Math.min(rows.length, event.from);
+  rows.push(...event.rows);
+}
