@@ -67,6 +67,11 @@ export function axes(values: (u: uPlot, splits: number[]) => string[], size: num
   return [time, { ...look, values, size }];
 }
 
+/** The time of day is that of the tables, wherever a report is opened. */
+export function utc(seconds: number): Date {
+  return uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC");
+}
+
 function number(value: number): string {
   return value.toLocaleString("en", { maximumFractionDigits: value < 10 ? 2 : value < 100 ? 1 : 0 });
 }
@@ -83,7 +88,8 @@ function options(chart: Chart, width: number): uPlot.Options {
   return {
     width,
     height,
-    series: [{ label: "Time", value: "{HH}:{mm}:{ss}" }, ...lines],
+    tzDate: utc,
+    series: [{ label: "Time (UTC)", value: "{HH}:{mm}:{ss}" }, ...lines],
     axes: axes((_, splits) => splits.map((s) => number(s)), 64),
     scales: { y: { range: (_, __, max) => [0, max > 0 ? max * 1.08 : 1] } },
     cursor: { sync: { key: "run" }, drag: { x: true, y: false } },

@@ -1,8 +1,10 @@
 // What the server sends once a second, and what a report holds: internal/load/pagestats.go
 // tells the shape.
 
+type Figure = number | null;
+
 /** [end in Unix seconds, users, requests/s, failures/s, p50, p95, p99, heat]: times in ms. */
-export type Row = [number, number, number, number, number | null, number | null, number | null, number[]];
+export type Row = [number, number, Figure, Figure, Figure, Figure, Figure, number[]];
 
 export interface Event {
   from: number;

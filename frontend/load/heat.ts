@@ -1,5 +1,5 @@
 import uPlot from "uplot";
-import { axes, colour } from "./charts";
+import { axes, colour, utc } from "./charts";
 import type { Row } from "./event";
 
 const bands = 18; // of Heat in internal/load/rows.go
@@ -50,6 +50,7 @@ function options(width: number, height: number, place: HTMLElement, rows: Row[])
   return {
     width,
     height,
+    tzDate: utc,
     series: [{}, { show: true }],
     axes: [time ?? {}, { ...band, splits: () => every }],
     scales: { y: { range: [0, bands] } },

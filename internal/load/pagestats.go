@@ -20,19 +20,22 @@ type event struct {
 
 // MarshalJSON writes a row as charts take it: [end in Unix seconds, users, requests a
 // second, failures a second, p50, p95, p99, heat]. Times are milliseconds, null without
-// requests; heat is band, count, band, count, without those of none.
+// requests, and so are rates in a row that is too short for one; heat is band, count,
+// band, count, without those of none.
 func (r *Row) MarshalJSON() ([]byte, error) {
-	times := []any{nil, nil, nil}
+	rates, times, heat := []any{nil, nil}, []any{nil, nil, nil}, []int64{}
+	if r.Whole() {
+		rates = []any{round(r.RPS()), round(perSecond(r.Failures, r.Span))}
+	}
 	if r.Requests > 0 {
 		times = []any{r.P50, r.P95, r.P99}
 	}
-	heat := []int64{}
 	for band, n := range r.Heat {
 		if n > 0 {
 			heat = append(heat, int64(band), n)
 		}
 	}
-	return json.Marshal(append(append([]any{unix(r.At), r.Users, round(r.RPS()), round(perSecond(r.Failures, r.Span))}, times...), heat))
+	return json.Marshal(slices.Concat([]any{unix(r.At), r.Users}, rates, times, []any{heat}))
 }
 
 // round keeps three digits after the point, as many as a chart can show.

@@ -42,7 +42,8 @@ func (v *view) parts() map[string]template.HTML {
 	} {
 		var text strings.Builder
 		if err := templates.ExecuteTemplate(&text, id, v); err != nil {
-			panic(err) // the templates are ours
+			text.Reset() // a mistake of ours must not end a run
+			text.WriteString(template.HTMLEscapeString("This can't be shown: " + err.Error()))
 		}
 		parts[id] = template.HTML(text.String()) //nolint:gosec // html/template has escaped it
 	}
@@ -119,20 +120,22 @@ func (v *view) Ratios() []classRatio {
 }
 
 // Peak is the row with the most requests a second.
-func (v *view) Peak() (peak Row) {
+func (v *view) Peak() *Row {
+	peak := &Row{}
 	for i := range v.Charted {
-		if v.Charted[i].RPS() > peak.RPS() {
-			peak = v.Charted[i]
+		if v.Charted[i].Whole() && v.Charted[i].RPS() > peak.RPS() {
+			peak = &v.Charted[i]
 		}
 	}
 	return peak
 }
 
 // Slowest is the highest p99 of a row.
-func (v *view) Slowest() (slowest Row) {
+func (v *view) Slowest() *Row {
+	slowest := &Row{}
 	for i := range v.Charted {
 		if v.Charted[i].P99 > slowest.P99 {
-			slowest = v.Charted[i]
+			slowest = &v.Charted[i]
 		}
 	}
 	return slowest
@@ -171,7 +174,7 @@ func (v *view) Bands() (bands []band) {
 
 func bandLabel(i int) string {
 	if i == len(HeatBounds) {
-		return "above " + millis(HeatBounds[i-1]) + " ms"
+		return "above " + quantity("", HeatBounds[i-1])
 	}
-	return "to " + millis(HeatBounds[i]) + " ms"
+	return "to " + quantity("", HeatBounds[i])
 }

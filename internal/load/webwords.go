@@ -10,26 +10,17 @@ import (
 
 // words write figures for a person.
 var words = template.FuncMap{
-	"count": grouped,
-	"ms":    millis,
-	"rate":  rate,
-	"share": func(f float64) string {
-		percent := f * 100
-		switch {
-		case percent > 0 && percent < .01:
-			return "below 0.01 %"
-		case percent >= 10:
-			return strconv.FormatFloat(percent, 'f', 0, 64) + " %"
-		}
-		return strings.TrimSuffix(strconv.FormatFloat(percent, 'f', 2, 64), ".00") + " %"
-	},
+	"count":   grouped,
+	"ms":      millis,
+	"rate":    rate,
+	"percent": percentage,
 	"bytes": func(n int64, of int64) string {
 		if of == 0 {
 			return "0"
 		}
 		return grouped(int64(math.Round(float64(n) / float64(of))))
 	},
-	"clock":   func(t time.Time) string { return t.Format("15:04:05") },
+	"clock":   func(t time.Time) string { return t.UTC().Format("15:04:05") },
 	"instant": func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
 	"length":  func(d time.Duration) string { return shortTime(d.Round(time.Second)) },
 	"names":   func(classes []*Class) string { return strings.Join(classNames(classes), ", ") },
@@ -57,22 +48,40 @@ func millis(ms float64) string {
 	case ms == 0:
 		return "0"
 	case ms < 10:
-		return trimmed(ms, 2)
+		return strconv.FormatFloat(ms, 'f', 2, 64)
 	case ms < 100:
-		return trimmed(ms, 1)
+		return strconv.FormatFloat(ms, 'f', 1, 64)
 	}
 	return grouped(int64(math.Round(ms)))
 }
 
 func rate(perSecond float64) string {
 	if perSecond < 100 {
-		return trimmed(perSecond, 1)
+		return strconv.FormatFloat(perSecond, 'f', 1, 64)
 	}
 	return grouped(int64(math.Round(perSecond)))
 }
 
+// percentage writes a share from 0 to 1 in percent. Something is never nothing.
+func percentage(f float64) string {
+	percent := f * 100
+	switch {
+	case percent > 0 && percent < .01:
+		return "below 0.01 %"
+	case percent < 1:
+		return trimmed(percent, 2) + " %"
+	case percent < 10:
+		return trimmed(percent, 1) + " %"
+	}
+	return trimmed(percent, 0) + " %"
+}
+
+// trimmed writes a number without zeros behind the point.
 func trimmed(f float64, digits int) string {
 	text := strconv.FormatFloat(f, 'f', digits, 64)
+	if !strings.Contains(text, ".") {
+		return text
+	}
 	return strings.TrimSuffix(strings.TrimRight(text, "0"), ".")
 }
 
@@ -99,11 +108,19 @@ func targetSays(v *Verdict) string {
 func quantity(what string, f float64) string {
 	switch what {
 	case "rps":
-		return rate(f) + " requests/s"
+		return figure(f, rate) + " requests/s"
 	case "failures":
 		return trimmed(f*100, 2) + " %"
 	}
-	return millis(f) + " ms"
+	return figure(f, millis) + " ms"
+}
+
+// figure leaves a whole number whole, as limits are.
+func figure(f float64, write func(float64) string) string {
+	if f == math.Trunc(f) {
+		return grouped(int64(f))
+	}
+	return write(f)
 }
 
 // interval is the confidence interval of what was measured; "" where there is none.
