@@ -36,7 +36,7 @@ var allowed = map[string][]string{
 	},
 	"upstream/internal/pgtest":    {"github.com/jackc/pgx/v5", "go.uber.org/goleak"},
 	"upstream/internal/redistest": {"upstream/internal/pgtest"},
-	"upstream/cmd/upstream":       {"upstream", "upstream/internal/", "github.com/alecthomas/kong", "github.com/mattn/go-isatty"},
+	"upstream/cmd/upstream":       {"upstream", "upstream/internal/", "github.com/alecthomas/kong", "github.com/mattn/go-isatty", "golang.org/x/sys/unix"},
 	"upstream/e2e":                {},
 }
 
