@@ -260,13 +260,14 @@ func TestUsersThatCantSignIn(t *testing.T) {
 	forEachMaster(t, func(t *testing.T, program string) {
 		s := newTarget(t)
 		m := startMaster(t, program, freePort(t), nil, "--headless", "--expect-workers", "1", "-u", "6", "-r", "2", "-t", "5s", "-H", s.URL)
-		w := startWorker(t, m.address, Fast)
-		for _, c := range w.fleet.Plan.Classes { // no run has begun yet
+		classes := readerAndWriter()
+		for _, c := range classes {
 			c.OnStart = func(u *User) error {
 				u.Get("/read")
 				return errors.New("the password is wrong")
 			}
 		}
+		w := startWorkerOf(t, m.address, Fast, classes)
 		c := m.counted(t)
 		w.end(t)
 		if n := s.total.Load(); n < 1 || n > 2 || c.Total != n {
