@@ -10,7 +10,7 @@ RACE ?=
 
 GO_TEST := UPSTREAM_TEST_NO_SKIP=$(NO_SKIP) go test $(if $(RACE),-race)
 
-.PHONY: build demo test test-fast test-all lint bench bench-api quality quality-quick fuzz tools clean
+.PHONY: build demo test test-fast test-all lint bench bench-api loadtest quality quality-quick fuzz tools clean
 
 build: ## one static binary: ./bin/upstream
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/upstream ./cmd/upstream
@@ -41,6 +41,9 @@ bench: build
 
 bench-api: build ## the API at a million claims, with wrk, into ./bench-out
 	./scripts/bench-api.sh bin/upstream
+
+loadtest: build ## the guide's targets against the demo server; exits by the table
+	./scripts/loadtest.sh bin/upstream
 
 quality: build ## how well detection works, on simulated customers, into ./bench-out
 	@mkdir -p bench-out
