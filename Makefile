@@ -10,10 +10,22 @@ RACE ?=
 
 GO_TEST := UPSTREAM_TEST_NO_SKIP=$(NO_SKIP) go test $(if $(RACE),-race)
 
-.PHONY: build demo test test-fast test-all lint bench bench-api loadtest quality quality-quick fuzz tools clean
+.PHONY: build assets demo test test-fast test-all lint bench bench-api loadtest quality quality-quick fuzz tools clean
 
-build: ## one static binary: ./bin/upstream
+build: $(if $(shell command -v npm),assets,without-assets) ## one static binary: ./bin/upstream
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/upstream ./cmd/upstream
+
+assets: internal/load/dist/load.js ## the scripts of the load tester's page; needs npm
+
+internal/load/dist/load.js: $(wildcard frontend/load/*.ts) frontend/package.json frontend/tsconfig.json frontend/node_modules/.package-lock.json
+	npm --prefix frontend run --silent build
+
+frontend/node_modules/.package-lock.json: frontend/package-lock.json
+	npm --prefix frontend ci --no-audit --no-fund
+
+.PHONY: without-assets
+without-assets:
+	@echo "npm is not there: the load tester's page is built without scripts, with tables for charts"
 
 demo: build ## from nothing to a drift feed and the API, in ./upstream.db
 	./bin/upstream demo
@@ -61,4 +73,4 @@ tools: ## pinned
 	GOBIN=$(CURDIR)/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 clean:
-	rm -rf bin bench-out upstream.db upstream.db-wal upstream.db-shm upstream.db-jobs upstream.db-jobs-wal upstream.db-jobs-shm
+	rm -rf bin bench-out frontend/node_modules internal/load/dist/load.js internal/load/dist/load.css upstream.db upstream.db-wal upstream.db-shm upstream.db-jobs upstream.db-jobs-wal upstream.db-jobs-shm

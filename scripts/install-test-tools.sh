@@ -1,7 +1,8 @@
 #!/bin/sh
-# Installs what the tests run for real: PostgreSQL, Redis and Locust, from Debian's
-# packages, and a recent Locust from PyPI. CI calls it; a developer on Debian or Ubuntu
-# may. What is there is left alone.
+# Installs what the tests run for real: PostgreSQL, Redis, Locust and Chromium, from
+# Debian's packages, a recent Locust from PyPI, and npm, which bundles the page that
+# Chromium is to show. CI calls it; a developer on Debian or Ubuntu may. What is there
+# is left alone.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -24,6 +25,14 @@ have_redis() {
 
 have_locust() {
 	command -v locust >/dev/null 2>&1 || [ -x bin/locust ]
+}
+
+have_npm() {
+	command -v npm >/dev/null 2>&1
+}
+
+have_chromium() {
+	command -v chromium >/dev/null 2>&1
 }
 
 if ! have_postgres; then
@@ -72,3 +81,9 @@ if ! have_locust; then
 	fi
 fi
 have_locust
+
+if ! have_npm; then install npm; fi
+have_npm
+
+if ! have_chromium; then install chromium; fi
+have_chromium

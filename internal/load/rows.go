@@ -19,6 +19,9 @@ type Row struct {
 // RPS is the row's requests a second.
 func (r *Row) RPS() float64 { return perSecond(r.Requests, r.Span) }
 
+// Whole tells that a row is long enough for a rate. The last row of a run may not be.
+func (r *Row) Whole() bool { return r.Span >= time.Second/2 }
+
 const maxRows = 7200
 
 // HeatBounds are the upper bounds of the bands of a heat map, in milliseconds; the last
