@@ -98,7 +98,7 @@ type loadtest struct {
 	plan     load.Plan
 	classes  []*load.Class // all there are
 	targets  []load.Target
-	baseline load.Result
+	baseline []load.Result
 	runner   *load.Runner
 	console  *load.Console
 	csv      *load.CSVWriter // nil for none
@@ -157,17 +157,17 @@ func writable(path string) error {
 	return f.Close()
 }
 
-func readBaseline(path string) (load.Result, error) {
+func readBaseline(path string) ([]load.Result, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return load.Result{}, upstream.Errorf(upstream.NotFound, "can't read --baseline %s: %w", path, errors.Unwrap(err))
+		return nil, upstream.Errorf(upstream.NotFound, "can't read --baseline %s: %w", path, errors.Unwrap(err))
 	}
 	defer f.Close()
-	r, err := load.ReadBaseline(f)
+	runs, err := load.ReadBaseline(f)
 	if err != nil {
-		return r, fmt.Errorf("--baseline %s: %w", path, err)
+		return nil, fmt.Errorf("--baseline %s: %w", path, err)
 	}
-	return r, nil
+	return runs, nil
 }
 
 // tableEvery is how often the console shows the table, in seconds.
