@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"maps"
 	"math/rand/v2"
 	"net/http"
 	"runtime"
@@ -302,7 +301,7 @@ func (r *run) settled() {
 		return
 	}
 	r.state = Running
-	r.log.Info("all users spawned", "users", r.number)
+	r.log.Info("all users spawned", "users", r.present())
 	if r.schedule != nil {
 		r.tryOpen()
 		return
@@ -393,6 +392,14 @@ func (r *run) edit(users int, want map[string]int, rate float64) {
 	}
 }
 
+// present is how many users there are; the caller holds mu.
+func (r *run) present() (n int) {
+	for _, users := range r.users {
+		n += len(users)
+	}
+	return n
+}
+
 func (r *run) counts() map[string]int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -403,11 +410,10 @@ func (r *run) counts() map[string]int {
 	return counts
 }
 
-func (r *run) userCount() (n int) {
-	for count := range maps.Values(r.counts()) {
-		n += count
-	}
-	return n
+func (r *run) userCount() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.present()
 }
 
 // sleep waits until something is closed; false when it was, before the time was up.
