@@ -15,7 +15,7 @@ WATCH := -race $(foreach p,modernc.org/sqlite/lib modernc.org/libc,-gcflags=$(p)
 
 GO_TEST := UPSTREAM_TEST_NO_SKIP=$(NO_SKIP) go test $(if $(RACE),$(WATCH))
 
-.PHONY: build demo test test-fast test-all lint bench bench-api quality quality-quick fuzz tools clean
+.PHONY: build demo test test-fast test-all vet lint bench bench-api quality quality-quick fuzz tools clean
 
 build: ## one static binary: ./bin/upstream
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/upstream ./cmd/upstream
@@ -23,13 +23,16 @@ build: ## one static binary: ./bin/upstream
 demo: build ## from nothing to a drift feed and the API, in ./upstream.db
 	./bin/upstream demo
 
-test: test-fast test-all ## everything; the fast ones first
+# CI waits for all of them anyway, so there the fast ones don't run twice.
+test: $(if $(RACE),,test-fast) test-all ## everything; the fast ones first
 
-test-fast:
+vet:
 	go vet ./...
+
+test-fast: vet
 	go test -short . ./cmd/... ./internal/auth ./internal/bench ./internal/drift ./internal/ingest ./internal/limit ./internal/synth ./internal/telemetry
 
-test-all:
+test-all: vet
 	$(GO_TEST) -timeout 20m ./...
 
 lint: ## needs `make tools`
