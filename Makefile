@@ -35,9 +35,8 @@ test-fast: vet
 test-all: vet
 	$(GO_TEST) -timeout 20m ./...
 
-lint: ## needs `make tools`
+lint: vet ## needs `make tools`
 	@test -z "$$(gofumpt -l $$(git ls-files '*.go'))" || { gofumpt -l $$(git ls-files '*.go'); echo "run gofumpt -w on these"; exit 1; }
-	go vet ./...
 	staticcheck ./...
 	golangci-lint run
 
