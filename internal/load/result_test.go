@@ -169,8 +169,19 @@ func TestAComparisonTellsTheRatio(t *testing.T) {
 	if v.What != "p50 against the baseline" || v.Why != "2.00 times the baseline's 13.9 ms" || v.Limit < 17.3 || v.Limit > 17.4 {
 		t.Errorf("%+v", v)
 	}
-	if other := CompareBaseline([]Result{resultOf(t, 1, 5000, 20, p)}, resultOf(t, 1, 5000, 20, Plan{Users: 7})); other[0].Why != "the baseline was run with --users 5, this with 7: only like runs compare" {
-		t.Errorf("%+v", other[0])
+	schedule, err := ParseArrivals("500")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, other := range map[string]Plan{
+		"the baseline was run with --users 5, this with 7: only like runs compare":             {Users: 7},
+		"the baseline was run with --arrival-rate none, this with 500: only like runs compare": {Users: 5, Arrivals: &schedule},
+		"the baseline was run with --engine , this with std: only like runs compare":           {Users: 5, Engine: Std},
+		"the baseline was run with user classes , this with AdminUser: only like runs compare": {Users: 5, Classes: Classes(Accounts{})[1:2]},
+	} {
+		if v := CompareBaseline([]Result{resultOf(t, 1, 5000, 20, p)}, resultOf(t, 1, 5000, 20, other)); v[0].Why != want || v[0].Outcome != Unjudged {
+			t.Errorf("%+v", v[0])
+		}
 	}
 }
 

@@ -26,7 +26,7 @@ var words = template.FuncMap{
 	"names":   func(classes []*Class) string { return strings.Join(classNames(classes), ", ") },
 	"bounds":  func() string { return joined(HeatBounds) },
 	"target":  func(v Verdict) string { return targetSays(&v) },
-	"got":     func(v Verdict) string { return quantity(v.What, v.Measured) },
+	"got":     func(v Verdict) string { return quantity(v.base(), v.Measured) },
 	"within":  interval,
 }
 
@@ -95,13 +95,11 @@ func joined(all []float64) string {
 
 // targetSays is a target in words.
 func targetSays(v *Verdict) string {
-	switch v.What {
-	case "rps":
-		return "at least " + quantity(v.What, v.Limit)
-	case "failures":
-		return "failures at most " + quantity(v.What, v.Limit)
+	what, against := v.base(), strings.TrimPrefix(v.What, v.base())
+	if v.least() {
+		return "at least " + quantity(what, v.Limit) + against
 	}
-	return v.What + " at most " + quantity(v.What, v.Limit)
+	return what + " at most " + quantity(what, v.Limit) + against
 }
 
 // quantity is a measured value with its unit.
@@ -128,5 +126,5 @@ func interval(v Verdict) string {
 	if v.Low == v.High {
 		return ""
 	}
-	return quantity(v.What, v.Low) + " to " + quantity(v.What, v.High)
+	return quantity(v.base(), v.Low) + " to " + quantity(v.base(), v.High)
 }
