@@ -107,11 +107,11 @@ func run(ctx context.Context, args []string, env environment) int {
 
 // exitCode prints an error in a line and maps it to an exit code.
 func exitCode(ctx context.Context, err error, stderr io.Writer) int {
+	var status *exitStatus
 	switch {
 	case err == nil:
 		return exitOK
-	case errors.As(err, new(*exitStatus)):
-		status := err.(*exitStatus)
+	case errors.As(err, &status):
 		fmt.Fprintln(stderr, "upstream:", status.why)
 		return status.code
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
