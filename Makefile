@@ -10,7 +10,7 @@ RACE ?=
 
 GO_TEST := UPSTREAM_TEST_NO_SKIP=$(NO_SKIP) go test $(if $(RACE),-race)
 
-.PHONY: build assets demo test test-fast test-all lint bench bench-api quality quality-quick fuzz tools clean
+.PHONY: build assets without-assets demo test test-fast test-all lint bench bench-api loadtest quality quality-quick fuzz tools clean
 
 build: $(if $(shell command -v npm),assets,without-assets) ## one static binary: ./bin/upstream
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/upstream ./cmd/upstream
@@ -23,7 +23,6 @@ internal/load/dist/load.js: $(wildcard frontend/load/*.ts) frontend/package.json
 frontend/node_modules/.package-lock.json: frontend/package-lock.json
 	npm --prefix frontend ci --no-audit --no-fund
 
-.PHONY: without-assets
 without-assets:
 	@echo "npm is not there: the load tester's page is built without scripts, with tables for charts"
 
@@ -53,6 +52,9 @@ bench: build
 
 bench-api: build ## the API at a million claims, with wrk, into ./bench-out
 	./scripts/bench-api.sh bin/upstream
+
+loadtest: build ## the guide's targets against the demo server; exits by the table
+	./scripts/loadtest.sh bin/upstream
 
 quality: build ## how well detection works, on simulated customers, into ./bench-out
 	@mkdir -p bench-out

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Installs what the tests run for real: PostgreSQL, Redis, Locust and Chromium, from
-# Debian's packages, and npm, which bundles the page that Chromium is to show. CI
-# calls it; a developer on Debian or Ubuntu may. What is there is left alone.
+# Debian's packages, a recent Locust from PyPI, and npm, which bundles the page that
+# Chromium is to show. CI calls it; a developer on Debian or Ubuntu may. What is there
+# is left alone.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -56,16 +57,27 @@ if ! have_redis; then
 fi
 have_redis
 
+# Two versions of Locust, whose masters our workers work for: Debian's and a recent
+# one. The latter goes into a cache, so that CI may
+# keep it; ./bin is in the PATH of make.
+if ! [ -x bin/locust-recent ]; then
+	venv=${XDG_CACHE_HOME:-$HOME/.cache}/upstream/locust-2.47.0
+	if ! [ -x "$venv/bin/locust" ]; then
+		python3 -c 'import ensurepip' 2>/dev/null || install python3-venv
+		python3 -m venv "$venv"
+		"$venv/bin/pip" install -q locust==2.47.0
+	fi
+	mkdir -p bin
+	ln -sf "$venv/bin/locust" bin/locust-recent
+fi
+bin/locust-recent --version
+
 if ! have_locust; then
 	as_root apt-get update -q
 	if apt-cache policy python3-locust | grep -q 'Candidate: [0-9]'; then
 		install python3-locust
 	else
-		# Into a cache, so that CI may keep it; ./bin is in the PATH of make.
-		venv=${XDG_CACHE_HOME:-$HOME/.cache}/upstream/locust-2.47.0
-		[ -x "$venv/bin/locust" ] || { python3 -m venv "$venv" && "$venv/bin/pip" install -q locust==2.47.0; }
-		mkdir -p bin
-		ln -sf "$venv/bin/locust" bin/locust
+		ln -sf locust-recent bin/locust
 	fi
 fi
 have_locust

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -93,10 +94,16 @@ func reason(err error, timeout time.Duration) string {
 		return "the answer was cut short"
 	case errors.Is(err, io.EOF), strings.Contains(err.Error(), "server closed"):
 		return "the server closed the connection without an answer"
+	case containsAny(err.Error(), "malformed HTTP", "invalid response status", "error when reading response headers"):
+		return "the answer is no HTTP"
 	case strings.Contains(err.Error(), "tls: "), strings.Contains(err.Error(), "x509: "):
 		return "TLS: " + lastPart(err)
 	}
 	return lastPart(err)
+}
+
+func containsAny(text string, some ...string) bool {
+	return slices.ContainsFunc(some, func(part string) bool { return strings.Contains(text, part) })
 }
 
 // lastPart is what is innermost in an error: what went wrong, without where.

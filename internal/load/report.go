@@ -20,6 +20,7 @@ const (
 // charts where the file is opened with script.
 func WriteReport(w io.Writer, s *Snapshot, rows []Row, verdicts []Verdict) error {
 	own := *s
+	own.SteadyFrom, own.SteadyTo = s.SteadyFrom.UTC(), s.SteadyTo.UTC() // whoever opens it, wherever
 	own.Failures = own.Failures[:min(len(own.Failures), reportFaults)]
 	own.Exceptions = nil
 	for _, e := range s.Exceptions[:min(len(s.Exceptions), reportFaults)] {

@@ -80,7 +80,7 @@ func newRun(ctx context.Context, log *slog.Logger, p Plan, want map[string]int) 
 		}
 	}
 	if p.Deltas {
-		r.stats.delta = &delta{}
+		r.stats.delta = newDelta(r.began)
 	}
 	r.cpu.begin(0)
 	go r.lead(ctx)
@@ -123,14 +123,17 @@ func (r *run) lead(ctx context.Context) {
 	r.finish()
 }
 
-// end has the run end, once; the first reason stays.
-func (r *run) end(reason error) {
+// end has the run end now.
+func (r *run) end(reason error) { r.endAt(r.now(), reason) }
+
+// endAt has the run end, once; the first reason stays.
+func (r *run) endAt(at time.Duration, reason error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.state == Stopping || r.state == Stopped {
 		return
 	}
-	r.state, r.reason, r.endedAt = Stopping, reason, r.now()
+	r.state, r.reason, r.endedAt = Stopping, reason, at
 	r.stats.steadyTo(r.endedAt)
 	r.cpu.finish(r.endedAt)
 	for _, users := range r.users {
@@ -194,12 +197,11 @@ func (r *run) watch() {
 	flush, second := time.NewTicker(flushEvery), time.NewTicker(time.Second)
 	defer flush.Stop()
 	defer second.Stop()
-	var limit <-chan time.Time
+	var up <-chan time.Time
 	for {
-		if limit == nil && r.RunTime > 0 {
-			if from, runs := r.timed(); runs {
-				limit = time.After(from + r.RunTime - r.now())
-			}
+		limit := r.limit()
+		if up == nil && limit != forever {
+			up = time.After(limit - r.now())
 		}
 		select {
 		case <-flush.C:
@@ -208,23 +210,27 @@ func (r *run) watch() {
 			r.drain()
 			r.cpu.tick(r.now())
 			r.stats.row(r.began, r.now(), r.userCount())
-		case <-limit:
-			r.end(nil)
+		case <-up:
+			r.endAt(limit, nil)
 		case <-r.ended:
 			return
 		}
 	}
 }
 
-// timed tells since when the run time counts: from the first user or, in the open
-// model, from the first arrival.
-func (r *run) timed() (time.Duration, bool) {
-	if r.schedule == nil {
-		return 0, true
-	}
+// limit is when the run time is up. It counts from the first user or, in the open
+// model, from the first arrival: forever until that has come.
+func (r *run) limit() time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.opened, r.opened > 0
+	return r.limited()
+}
+
+func (r *run) limited() time.Duration {
+	if r.RunTime == 0 || r.schedule != nil && r.opened == 0 {
+		return forever
+	}
+	return r.opened + r.RunTime
 }
 
 // spawnLoop brings the users to what is wanted, one at a time, at the spawn rate.
@@ -436,10 +442,8 @@ func (r *run) arrival() (due time.Duration, more bool) {
 	} else if due, more = r.schedule.Next(); more {
 		due += r.opened
 	}
-	if r.state == Stopping && (due > r.endedAt || r.over.Load()) {
-		if more {
-			r.returned = append(r.returned, due)
-		}
+	if more && (due >= r.limited() || r.state == Stopping && (due >= r.endedAt || r.over.Load())) {
+		r.returned = append(r.returned, due)
 		return 0, false
 	}
 	return due, more
@@ -459,13 +463,13 @@ func (r *run) overdue() (n int64) {
 		return 0
 	}
 	for _, due := range r.returned {
-		if due <= r.endedAt {
+		if due < r.endedAt {
 			n++
 		}
 	}
 	for {
 		due, more := r.schedule.Next()
-		if !more || due+r.opened > r.endedAt {
+		if !more || due+r.opened >= r.endedAt {
 			return n
 		}
 		n++

@@ -254,7 +254,8 @@ func (s *stats) add(batch []sample) {
 		m := &batch[i]
 		// By the intended start, so that those who had to wait belong where they came.
 		steady := m.ended-m.response >= s.from && m.ended-m.response < s.to
-		s.entry(endpoint{m.method, m.name}).add(m, s.second, steady)
+		e := s.entry(endpoint{m.method, m.name})
+		e.add(m, s.second, steady)
 		s.total.add(m, s.second, steady)
 		s.heat.add(m.response)
 		if m.slip >= 0 && steady {
@@ -264,7 +265,7 @@ func (s *stats) add(batch []sample) {
 			count(s.failures, failureKey{endpoint{m.method, m.name}, m.failure}, failureKey{reason: otherNames}, m.ended)
 		}
 		if s.delta != nil {
-			s.delta.add(m)
+			s.delta.add(e.name, m)
 		}
 	}
 }
@@ -274,7 +275,7 @@ func (s *stats) exception(message, traceback string, at time.Duration) {
 	defer s.mu.Unlock()
 	count(s.exceptions, message, otherNames, at).traceback = traceback
 	if s.delta != nil {
-		s.delta.exception(message, traceback)
+		s.delta.Raise(message, traceback)
 	}
 }
 

@@ -146,30 +146,20 @@ func download(w http.ResponseWriter, kind, name, extension string) {
 }
 
 func (p *Page) csv(name string, write func(io.Writer, *Snapshot) error) http.HandlerFunc {
-	if write == nil {
-		return http.NotFound
-	}
 	return func(w http.ResponseWriter, _ *http.Request) {
-		p.file(w, name, func(to io.Writer) error { return write(to, p.runner.Snapshot()) })
+		var text strings.Builder
+		if err := write(&text, p.runner.Snapshot()); err != nil {
+			http.Error(w, "The file can't be made: "+err.Error(), http.StatusInternalServerError)
+			return
+		}
+		download(w, "text/csv; charset=utf-8", name, "csv")
+		_, _ = io.WriteString(w, text.String()) // the client may have gone
 	}
 }
 
-func (p *Page) history(w http.ResponseWriter, r *http.Request) {
-	if p.HistoryCSV == nil {
-		http.Error(w, "Error: Server was not started with option to generate full history.", http.StatusNotFound)
-		return
-	}
-	p.file(w, "requests_full_history", p.HistoryCSV)
-}
-
-func (p *Page) file(w http.ResponseWriter, name string, write func(io.Writer) error) {
-	var text strings.Builder
-	if err := write(&text); err != nil {
-		http.Error(w, "The file can't be made: "+err.Error(), http.StatusInternalServerError)
-		return
-	}
-	download(w, "text/csv; charset=utf-8", name, "csv")
-	_, _ = io.WriteString(w, text.String()) // the client may have gone
+// history is there without --csv-full-history too, which Locust asks for.
+func (p *Page) history(w io.Writer, s *Snapshot) error {
+	return WriteHistoryCSV(w, p.runner.Rows(0), s)
 }
 
 func (p *Page) report(w http.ResponseWriter, r *http.Request) {

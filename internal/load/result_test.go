@@ -1,0 +1,184 @@
+package load
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// sampleRun is a run with something of everything: it is in all the golden files.
+func sampleRun(t testing.TB) (*Snapshot, []Verdict) {
+	t.Helper()
+	const lasted = 11 * time.Second
+	samples := asked(api+"health/", 3000, lasted, 15*time.Microsecond)
+	samples = append(samples, failing(asked(api+"claims/", 500, lasted, 2*time.Millisecond), 100, "status 500")...)
+	throttled := failing(asked(api+"denial-rate-trend/", 20, lasted, time.Millisecond), 4, "status 429: the server throttles")
+	for i := range throttled {
+		throttled[i].throttled = throttled[i].failure != ""
+	}
+	s := ran(t, Plan{
+		Host: "http://localhost:8000", Users: 50, SpawnRate: 10, RunTime: lasted, Seed: 7, Engine: Fast, Classes: Classes(Accounts{Password: "secret"})[:1],
+	}, lasted, append(samples, throttled...))
+	s.GeneratorCPU = .123456789
+	s.Exceptions = []Exception{{Count: 2, Message: "index out of range", Traceback: "goroutine 1 [running]:\nmain.main()"}}
+	return s, Judge(s, append(GuideTargets(), Target{Method: "GET", Name: api + "denial-rate-trend/", MaxP95: 100}))
+}
+
+func TestTheResultHasEveryKey(t *testing.T) {
+	s, verdicts := sampleRun(t)
+	code, why := ExitCode(s, verdicts, ExitOptions{OnError: 1})
+	result := NewResult(s, verdicts, code, why)
+	var b bytes.Buffer
+	if err := result.Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(b.String(), "secret") {
+		t.Error("the password is in it")
+	}
+	golden(t, "result.json", b.Bytes())
+}
+
+func TestAResultBeforeAnyRunIsJSONToo(t *testing.T) {
+	result := NewResult(NewRunner(t.Context(), nil).Snapshot(), nil, 0, "")
+	var b bytes.Buffer
+	if err := result.Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range []string{`"endpoints": []`, `"started": null`, `"steady_from": null`, `"classes": []`} {
+		if !strings.Contains(b.String(), part) {
+			t.Errorf("no %s in %s", part, b.String())
+		}
+	}
+}
+
+func TestABaselineReadsAsItWasWritten(t *testing.T) {
+	s, verdicts := sampleRun(t)
+	result := NewResult(s, verdicts, 99, "x")
+	var b bytes.Buffer
+	if err := result.Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	again, err := ReadBaseline(&b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(result, again); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestWhatIsNoBaselineIsRefused(t *testing.T) {
+	for text, says := range map[string]string{
+		"":                            "not JSON of a load test",
+		"Type,Name,Request Count":     "not JSON of a load test",
+		`{"endpoints": 7}`:            "not JSON of a load test",
+		`{}`:                          "no endpoints",
+		`{"endpoints": [{}]}`:         "no endpoints or no start",
+		`{"customer": 1, "runs": []}`: "no endpoints",
+		`{"endpoints": [{}], "started": "2026-03-02T08:00:00Z"}`:                                             "no steady window",
+		`{"endpoints": [{}], "started": "2026-03-02T08:00:00Z", "steady_from": "2026-03-02T08:00:00Z"} more`: "something after",
+	} {
+		if _, err := ReadBaseline(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), says) || !strings.Contains(err.Error(), "`upstream loadtest --json FILE`") {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+func FuzzReadBaseline(f *testing.F) {
+	s, verdicts := sampleRun(f)
+	result := NewResult(s, verdicts, 0, "")
+	var b bytes.Buffer
+	if err := result.Write(&b); err != nil {
+		f.Fatal(err)
+	}
+	for _, seed := range []string{b.String(), "", "{}", `{"endpoints":[{"steady":{"requests":-1}}],"started":"2026-03-02T08:00:00Z","steady_from":"2026-03-02T08:00:00Z"}`} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		before, err := ReadBaseline(strings.NewReader(text))
+		if err != nil {
+			return
+		}
+		verdicts := CompareBaseline(before, result)
+		r := NewResult(s, verdicts, 0, "")
+		if err := r.Write(io.Discard); err != nil { // JSON has no NaN
+			t.Error(err)
+		}
+	})
+}
+
+// resultOf is of a run of one endpoint with response times of some mean, in
+// milliseconds, exponentially distributed.
+func resultOf(t *testing.T, seed uint64, n int, mean float64, p Plan) Result {
+	t.Helper()
+	r := rand.New(rand.NewPCG(seed, 0))
+	samples := asked("/a", n, 11*time.Second, 0)
+	for i := range samples {
+		d := time.Duration(r.ExpFloat64() * mean * float64(time.Millisecond))
+		samples[i].response, samples[i].service, samples[i].ended = d, d, samples[i].ended+d
+	}
+	return NewResult(ran(t, p, 11*time.Second, samples), nil, 0, "")
+}
+
+func TestRegressions(t *testing.T) {
+	p := Plan{Users: 5, Engine: Fast}
+	outcomes := func(before, now Result) (got string) {
+		for _, v := range CompareBaseline(before, now) {
+			got += strings.TrimSuffix(v.What, AgainstBaseline) + " " + string(v.Outcome) + ", "
+		}
+		return strings.TrimSuffix(got, ", ")
+	}
+	before := resultOf(t, 1, 5000, 20, p)
+	for name, c := range map[string]struct {
+		before, now Result
+		want        string
+	}{
+		"the same again":              {before, resultOf(t, 2, 5000, 20, p), "rps met, p50 met, p95 met, p99 met"},
+		"itself":                      {before, before, "rps met, p50 met, p95 met, p99 met"},
+		"a tenth slower":              {before, resultOf(t, 2, 5000, 22, p), "rps met, p50 met, p95 met, p99 met"},
+		"half as fast again":          {before, resultOf(t, 2, 5000, 40, p), "rps met, p50 missed, p95 missed, p99 missed"},
+		"faster":                      {before, resultOf(t, 2, 5000, 5, p), "rps met, p50 met, p95 met, p99 met"},
+		"fewer":                       {before, resultOf(t, 2, 2500, 20, p), "rps missed, p50 met, p95 met, p99 met"},
+		"more":                        {before, resultOf(t, 2, 9000, 20, p), "rps met, p50 met, p95 met, p99 met"},
+		"twice of next to nothing":    {resultOf(t, 1, 5000, .1, p), resultOf(t, 2, 5000, .2, p), "rps met, p50 met, p95 met, p99 met"},
+		"too few":                     {before, resultOf(t, 2, 5, 20, p), "rps missed, p50 unjudged, p95 unjudged, p99 unjudged"},
+		"so few that they may be so":  {resultOf(t, 1, 130, 20, p), resultOf(t, 4, 130, 34, p), "rps met, p50 unjudged, p95 unjudged, p99 unjudged"},
+		"another number of users":     {before, resultOf(t, 2, 5000, 40, Plan{Users: 6, Engine: Fast}), "rps unjudged, p50 unjudged, p95 unjudged, p99 unjudged"},
+		"another engine":              {before, resultOf(t, 2, 5000, 40, Plan{Users: 5, Engine: Std}), "rps unjudged, p50 unjudged, p95 unjudged, p99 unjudged"},
+		"asked of nothing any more":   {before, NewResult(ran(t, p, 11*time.Second, nil), nil, 0, ""), "rps unjudged, p50 unjudged, p95 unjudged, p99 unjudged"},
+		"a baseline without requests": {NewResult(ran(t, p, 11*time.Second, nil), nil, 0, ""), before, ""},
+	} {
+		if got := outcomes(c.before, c.now); got != c.want {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+}
+
+func TestAComparisonTellsTheRatio(t *testing.T) {
+	p := Plan{Users: 5}
+	v := CompareBaseline(resultOf(t, 1, 5000, 20, p), resultOf(t, 1, 5000, 40, p))[1]
+	if v.What != "p50 against the baseline" || v.Why != "2.00 times the baseline's 13.9 ms" || v.Limit < 17.3 || v.Limit > 17.4 {
+		t.Errorf("%+v", v)
+	}
+	if other := CompareBaseline(resultOf(t, 1, 5000, 20, p), resultOf(t, 1, 5000, 20, Plan{Users: 7})); other[0].Why != "the baseline was run with --users 5, this with 7: only like runs compare" {
+		t.Errorf("%+v", other[0])
+	}
+}
+
+func TestARegressionIsInTheResult(t *testing.T) {
+	before := resultOf(t, 1, 5000, 20, Plan{})
+	s := ran(t, Plan{}, 11*time.Second, asked("/b", 10, 11*time.Second, time.Millisecond))
+	b, err := json.Marshal(NewResult(s, CompareBaseline(before, NewResult(s, nil, 0, "")), 0, ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(b), `"name":"/a","requests":0`) || !strings.Contains(string(b), `"what":"p95 against the baseline"`) || !strings.Contains(string(b), `"met":null`) {
+		t.Errorf("%s", b)
+	}
+}

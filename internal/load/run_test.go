@@ -1,0 +1,575 @@
+package load
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var engines = []Engine{Std, Fast}
+
+// onBothEngines runs a test with each engine.
+func onBothEngines(t *testing.T, test func(t *testing.T, engine Engine)) {
+	for _, engine := range engines {
+		t.Run(string(engine), func(t *testing.T) { test(t, engine) })
+	}
+}
+
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+// doing is a class with one task and no wait.
+func doing(run func(*User)) []*Class {
+	return []*Class{{Name: "A", Tasks: []Task{{Name: "task", Run: run}}}}
+}
+
+// quick is a plan for tests: it takes as long as its tasks do.
+func quick(host string, engine Engine, classes []*Class) Plan {
+	return Plan{
+		Host: host, Users: 1, SpawnRate: 1000, Classes: classes, Engine: engine, Seed: 1,
+		Timeout: 10 * time.Second, StopTimeout: 10 * time.Second, UserAgent: "test",
+	}
+}
+
+// begin starts a run that ends with the test.
+func begin(t *testing.T, p Plan) *Runner {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	r := NewRunner(ctx, quiet())
+	if err := r.Start(p); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cancel(); <-r.Done() })
+	return r
+}
+
+// once runs a task a single time and returns what came of it.
+func once(t *testing.T, p Plan, task func(*User)) *Snapshot {
+	t.Helper()
+	ready := make(chan struct{})
+	p.Classes = doing(func(u *User) {
+		func() {
+			defer close(ready)
+			task(u)
+		}()
+		<-u.stop
+	})
+	r := begin(t, p)
+	<-ready
+	r.Stop()
+	return r.Snapshot()
+}
+
+// only is the single failure of a snapshot.
+func only(t *testing.T, s *Snapshot) string {
+	t.Helper()
+	if len(s.Failures) != 1 || s.Total.Failures != s.Failures[0].Occurrences {
+		t.Fatalf("failures %+v of %d", s.Failures, s.Total.Failures)
+	}
+	return s.Failures[0].Error
+}
+
+func serve(t *testing.T, handler http.HandlerFunc) string {
+	t.Helper()
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// raw answers each connection with what a function writes.
+func raw(t *testing.T, answer func(net.Conn)) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				_, _ = c.Read(make([]byte, 4096))
+				answer(c)
+				_ = c.Close()
+			}()
+		}
+	}()
+	return "http://" + l.Addr().String()
+}
+
+func TestWhatAHostDoesWrongIsToldInWords(t *testing.T) {
+	dead, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	refuses := "http://" + dead.Addr().String()
+	_ = dead.Close()
+	tls := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	tls.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
+	t.Cleanup(tls.Close)
+	for _, test := range []struct {
+		name, host string
+		says       []string // any of these
+	}{
+		{"refuses", refuses, []string{"connection refused"}},
+		{"resets", raw(t, func(c net.Conn) { _ = c.(*net.TCPConn).SetLinger(0) }), []string{"connection reset by the server", "the server closed the connection without an answer"}},
+		{"says nothing", raw(t, func(net.Conn) {}), []string{"the server closed the connection without an answer"}},
+		{"cuts the body", raw(t, func(c net.Conn) { _, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf") }), []string{"the answer was cut short"}},
+		{"speaks no HTTP", raw(t, func(c net.Conn) { _, _ = io.WriteString(c, "220 mail.example ESMTP\r\n\r\n") }), []string{"the answer is no HTTP"}},
+		{"never answers", raw(t, func(net.Conn) { time.Sleep(600 * time.Millisecond) }), []string{"no answer within 300ms"}},
+		{"trickles", raw(t, func(c net.Conn) {
+			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
+			for range 10 {
+				_, _ = io.WriteString(c, "x")
+				time.Sleep(100 * time.Millisecond)
+			}
+		}), []string{"no answer within 300ms"}},
+		{"has a bad certificate", tls.URL, []string{"TLS: "}},
+		{"is not there", "http://no.such.host.invalid", []string{"no such host"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			onBothEngines(t, func(t *testing.T, engine Engine) {
+				p := quick(test.host, engine, nil)
+				p.Timeout = 300 * time.Millisecond
+				s := once(t, p, func(u *User) { u.Get("/x") })
+				said := only(t, s)
+				for _, want := range test.says {
+					if strings.Contains(said, want) {
+						return
+					}
+				}
+				t.Errorf("said %q, want one of %q", said, test.says)
+			})
+		})
+	}
+}
+
+func TestAConnectionThatTheServerClosedWhileItRestedIsNoFailure(t *testing.T) {
+	var served atomic.Int64
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { served.Add(1) }))
+	server.Config.IdleTimeout = 100 * time.Millisecond
+	server.Start()
+	t.Cleanup(server.Close)
+	onBothEngines(t, func(t *testing.T, engine Engine) {
+		served.Store(0)
+		s := once(t, quick(server.URL, engine, nil), func(u *User) {
+			u.Get("/x")
+			u.Sleep(1100 * time.Millisecond)
+			u.Get("/x")
+		})
+		if s.Total.Requests != 2 || s.Total.Failures != 0 || served.Load() != 2 {
+			t.Errorf("%d requests, %d served, %v", s.Total.Requests, served.Load(), s.Failures)
+		}
+	})
+}
+
+func TestRedirectsAreFollowedAndCountedAsOneRequest(t *testing.T) {
+	var elsewhere string
+	other := serve(t, func(w http.ResponseWriter, r *http.Request) { elsewhere = r.Header.Get("Authorization") + "." })
+	host := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/circle":
+			http.Redirect(w, r, "/circle", http.StatusFound)
+		case "/away":
+			http.Redirect(w, r, other, http.StatusTemporaryRedirect)
+		case "/nowhere":
+			w.Header().Set("Location", "mailto:x")
+			w.WriteHeader(http.StatusFound)
+		case "/posted":
+			http.Redirect(w, r, "/end", http.StatusSeeOther)
+		case "/end":
+			body, _ := io.ReadAll(r.Body)
+			fmt.Fprintf(w, `{"method":%q,"body":%q,"token":%q}`, r.Method, body, r.Header.Get("Authorization"))
+		}
+	})
+	onBothEngines(t, func(t *testing.T, engine Engine) {
+		var end struct{ Method, Body, Token string }
+		s := once(t, quick(host, engine, nil), func(u *User) {
+			u.SetToken("secret")
+			u.Get("/circle")
+			u.Get("/away")
+			u.Get("/nowhere")
+			u.Post("/posted", "x", JSON(&end))
+		})
+		if s.Total.Requests != 4 || s.Total.Failures != 2 {
+			t.Errorf("%d requests, %v", s.Total.Requests, s.Failures)
+		}
+		if elsewhere != "." {
+			t.Errorf("another host got %q", elsewhere)
+		}
+		if end.Method != "GET" || end.Body != "" || end.Token != "Bearer secret" {
+			t.Errorf("after 303: %+v", end)
+		}
+	})
+}
+
+func TestAnswersAreJudgedByTheirTask(t *testing.T) {
+	host := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		status := 200
+		_, _ = fmt.Sscanf(r.URL.Path, "/%d", &status)
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, `{"a":1}`)
+	})
+	type body struct{ A int }
+	for _, test := range []struct {
+		name, path string
+		options    []Option
+		want       string
+	}{
+		{"success", "/200", nil, ""},
+		{"any below 400", "/204", nil, ""},
+		{"a fault of the server", "/500", nil, "status 500"},
+		{"not found", "/404", nil, "status 404"},
+		{"throttled", "/429", nil, "status 429: the server throttles"},
+		{"a refusal that is expected", "/401", []Option{Expect(401, 403)}, ""},
+		{"a success that is not", "/200", []Option{Expect(401, 403)}, "status 200, not 401 or 403"},
+		{"a throttle that is expected", "/429", []Option{Expect(429)}, ""},
+		{"JSON", "/200", []Option{JSON(new(body))}, ""},
+		{"other JSON", "/200", []Option{JSON(new([]int))}, "the body is not the JSON that was expected"},
+		{"checked", "/200", []Option{Checked(func(c Check) error {
+			if string(c.Body) != `{"a":1}` || c.Status != 200 {
+				return fmt.Errorf("another body")
+			}
+			return nil
+		})}, ""},
+		{"checked and wrong", "/200", []Option{Checked(func(Check) error { return fmt.Errorf("too few") })}, "too few"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			onBothEngines(t, func(t *testing.T, engine Engine) {
+				var r Response
+				s := once(t, quick(host, engine, nil), func(u *User) { r = u.Get(test.path, append(test.options, Name("x"))...) })
+				got := ""
+				if r.Err != nil {
+					got = r.Err.Error()
+				}
+				if got != test.want || (s.Total.Failures > 0) != (test.want != "") || s.Endpoints[0].Name != "x" {
+					t.Errorf("%q, %d failures, named %q", got, s.Total.Failures, s.Endpoints[0].Name)
+				}
+				if throttled := strings.Contains(test.want, "429"); (s.Total.Throttled == 1) != (test.path == "/429") && throttled {
+					t.Errorf("%d throttled", s.Total.Throttled)
+				}
+			})
+		})
+	}
+}
+
+func TestEachUserHasCookiesAndAConnectionOfItsOwn(t *testing.T) {
+	var connections atomic.Int64
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if c, err := r.Cookie("who"); err == nil {
+			w.Header().Set("Was", c.Value)
+			fmt.Fprintf(w, "%q", c.Value)
+			return
+		}
+		http.SetCookie(w, &http.Cookie{Name: "who", Value: r.URL.Query().Get("i"), HttpOnly: true, Path: "/"})
+	}))
+	server.Config.ConnState = func(_ net.Conn, s http.ConnState) {
+		if s == http.StateNew {
+			connections.Add(1)
+		}
+	}
+	server.Start()
+	t.Cleanup(server.Close)
+	onBothEngines(t, func(t *testing.T, engine Engine) {
+		connections.Store(0)
+		var wrong, done atomic.Int64
+		all := make(chan struct{})
+		p := quick(server.URL, engine, doing(func(u *User) {
+			was := ""
+			u.Get(fmt.Sprint("/?i=", u.Number))
+			if u.Get("/", JSON(&was)); was != fmt.Sprint(u.Number) {
+				wrong.Add(1)
+			}
+			if done.Add(1) == 20 {
+				close(all)
+			}
+			<-u.stop
+		}))
+		p.Users = 20
+		r := begin(t, p)
+		<-all
+		r.Stop()
+		if s := r.Snapshot(); wrong.Load() != 0 || connections.Load() != 20 || s.Total.Requests != 40 || s.Total.Failures != 0 {
+			t.Errorf("%d users had another's cookie; %d connections for 20 users, %d requests, %v", wrong.Load(), connections.Load(), s.Total.Requests, s.Failures)
+		}
+	})
+}
+
+func TestUsersComeGoAndStayAsWanted(t *testing.T) {
+	host := serve(t, func(http.ResponseWriter, *http.Request) {})
+	classes := []*Class{{Name: "A", Weight: 3, Wait: Constant(time.Millisecond), Tasks: []Task{get("x", 1, "x")}}, {Name: "B", Wait: Constant(time.Millisecond), Tasks: []Task{get("y", 1, "y")}}}
+	p := quick(host, Std, classes)
+	p.Users = 20
+	r := begin(t, p)
+	for _, n := range []int{20, 4, 40, 1} {
+		p.Users = n
+		if err := r.Start(p); err != nil {
+			t.Fatal(err)
+		}
+		want := Distribute(classes, n)
+		eventually(t, func() bool {
+			s := r.Snapshot()
+			return s.State == Running && s.Users["A"] == want["A"] && s.Users["B"] == want["B"] && s.Plan.Users == n
+		})
+	}
+	r.Stop()
+	if s := r.Snapshot(); s.State != Stopped || s.UserCount != 0 || s.Total.Failures != 0 {
+		t.Errorf("%s, %d users, %v", s.State, s.UserCount, s.Failures)
+	}
+	if err := r.Start(p); err != nil { // a new run begins with nothing counted
+		t.Fatal(err)
+	}
+	if s := r.Snapshot(); s.Total.Requests > 1000 || s.State == Stopped {
+		t.Errorf("%s, %d requests", s.State, s.Total.Requests)
+	}
+}
+
+// eventually waits for what takes some time, for as long as a slow machine needs.
+func eventually(t *testing.T, so func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); !so(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("not within a minute")
+		}
+	}
+}
+
+func TestARequestThatHangsIsCutOffAndCounted(t *testing.T) {
+	var served atomic.Int64
+	hang := make(chan struct{})
+	host := serve(t, func(http.ResponseWriter, *http.Request) { served.Add(1); <-hang })
+	defer close(hang)
+	onBothEngines(t, func(t *testing.T, engine Engine) {
+		served.Store(0)
+		p := quick(host, engine, doing(func(u *User) { u.Get("/x") }))
+		p.Users, p.StopTimeout = 5, 50*time.Millisecond
+		r := begin(t, p)
+		eventually(t, func() bool { return served.Load() == 5 })
+		r.Stop()
+		s := r.Snapshot()
+		if said := only(t, s); s.Total.Requests != 5 || !strings.Contains(said, "cut off when the run ended") {
+			t.Errorf("%d requests, %q", s.Total.Requests, said)
+		}
+	})
+}
+
+func TestATaskThatPanicsIsAnExceptionAndTheUserGoesOn(t *testing.T) {
+	host := serve(t, func(http.ResponseWriter, *http.Request) {})
+	n := 0
+	r := begin(t, quick(host, Std, doing(func(u *User) {
+		if n++; n%2 == 1 {
+			panic("odd")
+		}
+		u.Get("/x")
+		u.Sleep(time.Millisecond)
+	})))
+	eventually(t, func() bool { return r.Snapshot().Total.Requests > 3 })
+	r.Stop()
+	s := r.Snapshot()
+	if len(s.Exceptions) != 1 || s.Exceptions[0].Message != "odd" || s.Exceptions[0].Count < 3 || !strings.Contains(s.Exceptions[0].Traceback, "run_test.go") {
+		t.Errorf("%+v", s.Exceptions)
+	}
+}
+
+func TestASignInThatIsRefusedEndsTheRunWithItsReason(t *testing.T) {
+	var asked atomic.Int64
+	host := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		w.WriteHeader(http.StatusUnauthorized)
+	})
+	p := quick(host, Std, Classes(Accounts{Username: "somebody", Password: "hunter2"})[:1])
+	p.Users = 50
+	r := begin(t, p)
+	<-r.Done()
+	s := r.Snapshot()
+	if !strings.Contains(s.Reason, `"somebody" can't sign in`) || strings.Contains(s.Reason, "hunter2") {
+		t.Errorf("%q", s.Reason)
+	}
+	if s.Total.Requests != asked.Load() || asked.Load() > 50 {
+		t.Errorf("asked %d times, counted %d", asked.Load(), s.Total.Requests)
+	}
+}
+
+func TestASignInThatIsThrottledIsTriedAgain(t *testing.T) {
+	var asked atomic.Int64
+	host := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Path == "/api/v1/auth/token/" && asked.Add(1) == 1:
+			w.Header().Set("Retry-After", "1")
+			w.WriteHeader(http.StatusTooManyRequests)
+		case r.URL.Path == "/api/v1/auth/token/":
+			_, _ = io.WriteString(w, `{"access":"token"}`)
+		case r.Header.Get("Authorization") != "Bearer token":
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+	})
+	r := begin(t, quick(host, Std, Classes(Accounts{})[:1]))
+	eventually(t, func() bool { return r.Snapshot().Total.Requests >= 3 })
+	r.Stop()
+	if s := r.Snapshot(); s.Reason != "" || s.Total.Throttled != 1 || s.Total.Failures != 1 {
+		t.Errorf("%q, %d throttled, %v", s.Reason, s.Total.Throttled, s.Failures)
+	}
+}
+
+// A stall of the server is met by all that was due in it, also where no user is free to
+// ask: what a closed model omits. The server's own account is the truth; that this
+// machine is slow may add to it, never take away.
+func TestResponseTimesCountFromWhenArrivalsWereDue(t *testing.T) {
+	onBothEngines(t, func(t *testing.T, engine Engine) {
+		for _, users := range []int{50, 3} {
+			var served atomic.Int64
+			began := time.Now()
+			host := serve(t, func(http.ResponseWriter, *http.Request) {
+				served.Add(1)
+				if in := time.Since(began) % time.Second; in < 200*time.Millisecond {
+					time.Sleep(200*time.Millisecond - in)
+				}
+			})
+			a, err := ParseArrivals("200")
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := quick(host, engine, doing(func(u *User) { u.Get("/x") }))
+			p.Arrivals, p.Users, p.RunTime = &a, users, 3*time.Second
+			r := begin(t, p)
+			<-r.Done()
+			s := r.Snapshot()
+			// A fifth of the arrivals meets a stall, evenly: the 90th percentile waits half of it.
+			if p90 := s.Total.Response.Quantile(90); p90 < 95 {
+				t.Errorf("%d users: p90 %v ms, want 100 at least", users, p90)
+			}
+			if n := served.Load(); n != s.Total.Requests || n != 600 || s.Unsent != 0 {
+				t.Errorf("%d users: %d served, %d counted, %d unsent, 600 were due", users, n, s.Total.Requests, s.Unsent)
+			}
+		}
+	})
+}
+
+func TestArrivalsThatNobodyCouldMakeAreTold(t *testing.T) {
+	hang := make(chan struct{})
+	host := serve(t, func(http.ResponseWriter, *http.Request) { <-hang })
+	defer close(hang)
+	a, err := ParseArrivals("100 for 1s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := quick(host, Std, doing(func(u *User) { u.Get("/x") }))
+	p.Arrivals, p.Users, p.StopTimeout = &a, 5, 10*time.Millisecond
+	r := begin(t, p)
+	<-r.Done()
+	if s := r.Snapshot(); s.Total.Requests != 5 || s.Total.Requests+s.Unsent != 100 {
+		t.Errorf("%d asked and %d not, of 100", s.Total.Requests, s.Unsent)
+	}
+}
+
+func TestASeedRepeatsWhatUsersDo(t *testing.T) {
+	var paths []string
+	host := serve(t, func(_ http.ResponseWriter, r *http.Request) { paths = append(paths, r.URL.String()) })
+	classes := Classes(Accounts{})
+	classes[0].OnStart, classes[0].Wait = nil, nil
+	run := func() []string {
+		paths = nil
+		r := begin(t, quick(host, Std, classes[:1]))
+		eventually(t, func() bool { return r.Snapshot().Total.Requests > 100 })
+		r.Stop()
+		return paths[:100]
+	}
+	if first, second := fmt.Sprint(run()), fmt.Sprint(run()); first != second {
+		t.Errorf("first %s\nthen %s", first, second)
+	}
+}
+
+func TestPlansThatCantBeAreRefusedWithAllThatIsWrong(t *testing.T) {
+	good := quick("http://localhost:1", Std, doing(func(*User) {}))
+	for _, test := range []struct {
+		change func(*Plan)
+		says   string
+	}{
+		{func(p *Plan) { p.Users = 0 }, "0 users"},
+		{func(p *Plan) { p.Users = -3 }, "-3 users"},
+		{func(p *Plan) { p.Users = 1_000_000 }, "workers of one master"},
+		{func(p *Plan) { p.SpawnRate = 0 }, "spawn rate of 0"},
+		{func(p *Plan) { p.Host = "localhost:8000" }, `host "localhost:8000"`},
+		{func(p *Plan) { p.Host = "" }, "host"},
+		{func(p *Plan) { p.Host = "ftp://x" }, "host"},
+		{func(p *Plan) { p.Engine = "steam" }, `no engine "steam"`},
+		{func(p *Plan) { p.Classes = nil }, "no user classes"},
+	} {
+		p := good
+		test.change(&p)
+		if err := NewRunner(context.Background(), quiet()).Start(p); err == nil || !strings.Contains(err.Error(), test.says) {
+			t.Errorf("%v, want %q", err, test.says)
+		}
+	}
+	p := Plan{Host: "x", Users: 0, SpawnRate: -1}
+	if err := p.Check(); err == nil || strings.Count(err.Error(), "\n") != 4 {
+		t.Errorf("not all at once: %v", err)
+	}
+}
+
+func TestRowsAndTotalsCountTheSame(t *testing.T) {
+	host := serve(t, func(http.ResponseWriter, *http.Request) {})
+	r := begin(t, quick(host, Fast, doing(func(u *User) { u.Get("/x") })))
+	eventually(t, func() bool { return len(r.Rows(0)) >= 2 })
+	r.Stop()
+	n, s := int64(0), r.Snapshot()
+	heat := int64(0)
+	for _, row := range r.Rows(0) {
+		n += row.Requests
+		for _, h := range row.Heat {
+			heat += h
+		}
+	}
+	if n != s.Total.Requests || heat != n || len(r.Rows(0)) != s.Rows {
+		t.Errorf("rows have %d, the heat map %d, the total %d", n, heat, s.Total.Requests)
+	}
+}
+
+func TestARunOfDaysKeepsNoMoreRowsThanOneOfHours(t *testing.T) {
+	s := newStats()
+	second := []sample{{method: "GET", name: "/", ended: time.Second, response: 3 * time.Millisecond, service: time.Millisecond, slip: -1}}
+	const days = 3 * 24 * 3600
+	for i := range days {
+		s.add(second)
+		s.row(time.Time{}, time.Duration(i+1)*time.Second, 1)
+	}
+	n, span := int64(0), time.Duration(0)
+	for _, row := range s.rows {
+		n, span = n+row.Requests, span+row.Span
+	}
+	if len(s.rows) > maxRows || n != days || span != days*time.Second || s.rows[0].P95 < 2.9 {
+		t.Errorf("%d rows of %d requests, %v", len(s.rows), n, span)
+	}
+}
+
+func TestNothingOfThisModuleIsUsed(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	if err != nil || len(files) == 0 {
+		t.Fatal(err)
+	}
+	for _, name := range files {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasSuffix(name, "_test.go") && strings.Contains(string(b), "\t\"upstream") {
+			t.Errorf("%s imports this module", name)
+		}
+	}
+}
