@@ -30,11 +30,13 @@ var allowed = map[string][]string{
 		"upstream", "upstream/internal/auth", "upstream/internal/jobs", "upstream/internal/limit", "upstream/internal/store", "upstream/internal/telemetry",
 		"upstream/internal/detection", "github.com/danielgtaylor/huma/v2", "github.com/klauspost/compress", "golang.org/x/sync/singleflight",
 	},
-	"upstream/internal/bench":     {"upstream", "upstream/internal/drift", "upstream/internal/synth", "upstream/internal/store"},
-	"upstream/internal/load":      {"github.com/HdrHistogram/hdrhistogram-go", "github.com/valyala/fasthttp", "github.com/vmihailenco/msgpack/v5", "github.com/prometheus/client_golang"},
+	"upstream/internal/bench": {"upstream", "upstream/internal/drift", "upstream/internal/synth", "upstream/internal/store"},
+	"upstream/internal/load": {
+		"github.com/HdrHistogram/hdrhistogram-go", "github.com/valyala/fasthttp", "github.com/vmihailenco/msgpack/v5", "github.com/prometheus/client_golang",
+	},
 	"upstream/internal/pgtest":    {"github.com/jackc/pgx/v5", "go.uber.org/goleak"},
 	"upstream/internal/redistest": {"upstream/internal/pgtest"},
-	"upstream/cmd/upstream":       {"upstream", "upstream/internal/", "github.com/alecthomas/kong", "github.com/mattn/go-isatty"},
+	"upstream/cmd/upstream":       {"upstream", "upstream/internal/", "github.com/alecthomas/kong", "github.com/mattn/go-isatty", "golang.org/x/sys/unix"},
 	"upstream/e2e":                {},
 }
 

@@ -18,8 +18,21 @@ const (
 	fileSuffix     = "_FILE"
 )
 
-func variableName(flag string) string {
-	return variablePrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+// variableName is the variable of an option: UPSTREAM_, the prefix of its command
+// where that has one, and its name.
+func variableName(flag *kong.Flag) string {
+	return variablePrefix + flag.Tag.EnvPrefix + upper(flag.Name)
+}
+
+func upper(name string) string { return strings.ToUpper(strings.ReplaceAll(name, "-", "_")) }
+
+// locustName is the variable by which users of Locust know an option of the load
+// tester, "" for none.
+func locustName(flag *kong.Flag) string {
+	if name := flag.Tag.Get("locust"); name != "" {
+		return "LOCUST_" + name
+	}
+	return ""
 }
 
 // secret reports whether an option is a secret or, with secret:"url", a URL that
@@ -31,18 +44,21 @@ func secret(flag *kong.Flag) bool { return flag.Tag.Has("secret") }
 func variables(vars []string) kong.Resolver {
 	values := map[string]string{}
 	for _, v := range vars {
-		if name, value, ok := strings.Cut(v, "="); ok && strings.HasPrefix(name, variablePrefix) {
+		if name, value, ok := strings.Cut(v, "="); ok && (strings.HasPrefix(name, variablePrefix) || strings.HasPrefix(name, "LOCUST_")) {
 			values[name] = value
 		}
 	}
 	return kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
-		name := variableName(flag.Name)
+		name := variableName(flag)
 		value, given := values[name]
 		if path, ok := values[name+fileSuffix]; ok && secret(flag) {
 			if given {
 				return nil, fmt.Errorf("%s and %s are both set; unset one", name, name+fileSuffix)
 			}
 			return fromFile(name+fileSuffix, path)
+		}
+		if !given {
+			value, given = values[locustName(flag)]
 		}
 		if !given {
 			return nil, nil
@@ -71,9 +87,9 @@ func unknownVariable(model *kong.Application, vars []string) error {
 	known := map[string]bool{}
 	_ = kong.Visit(model, func(n kong.Visitable, next kong.Next) error {
 		if f, ok := n.(*kong.Flag); ok {
-			known[variableName(f.Name)] = true
+			known[variableName(f)] = true
 			if secret(f) {
-				known[variableName(f.Name)+fileSuffix] = true
+				known[variableName(f)+fileSuffix] = true
 			}
 		}
 		return next(nil)
@@ -103,7 +119,7 @@ func printConfig(w io.Writer, command *kong.Context) {
 		case secret(flag) && value != "":
 			value = mask
 		}
-		fmt.Fprintf(w, "%s=%s\n", variableName(flag.Name), value)
+		fmt.Fprintf(w, "%s=%s\n", variableName(flag), value)
 	}
 }
 

@@ -17,7 +17,7 @@ var commands = []string{
 	"user", "user create", "user passwd", "user list", "user disable", "user enable", "apikey", "apikey create", "apikey list", "apikey revoke", "audit", "audit verify", "audit list",
 	"mapping", "mapping payer", "mapping payer list", "mapping payer set", "mapping payer remove", "mapping cpt", "mapping cpt list", "mapping cpt set", "mapping cpt remove", "mapping unmatched", "mapping apply",
 	"rollup", "rollup verify", "rollup rebuild",
-	"migrate", "generate-synthetic-data", "benchmark-drift", "version",
+	"migrate", "generate-synthetic-data", "benchmark-drift", "loadtest", "version",
 }
 
 func TestHelpOfEveryCommandIsTheGoldenFile(t *testing.T) {

@@ -62,6 +62,7 @@ type cli struct {
 	Migrate   migrateCmd   `cmd:"" help:"Bring the database's schema up to date; every other command does so too."`
 	Generate  generateCmd  `cmd:"" name:"generate-synthetic-data" aliases:"generate_synthetic_data" help:"Make synthetic claims with planted drifts, into the database or a file."`
 	Benchmark benchmarkCmd `cmd:"" name:"benchmark-drift" aliases:"benchmark_drift" help:"Measure how fast detection is and how much memory it takes."`
+	Loadtest  loadtestCmd  `cmd:"" envprefix:"LOADTEST_" help:"Test an API under load, as Locust does, with targets that decide the exit code."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
 }
 
@@ -106,9 +107,13 @@ func run(ctx context.Context, args []string, env environment) int {
 
 // exitCode prints an error in a line and maps it to an exit code.
 func exitCode(ctx context.Context, err error, stderr io.Writer) int {
+	var status *exitStatus
 	switch {
 	case err == nil:
 		return exitOK
+	case errors.As(err, &status):
+		fmt.Fprintln(stderr, "upstream:", status.why)
+		return status.code
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		fmt.Fprintln(stderr, "upstream: stopped; run the same command again to go on")
 		return exitInterrupted
@@ -116,6 +121,14 @@ func exitCode(ctx context.Context, err error, stderr io.Writer) int {
 	fmt.Fprintln(stderr, "upstream:", strings.ReplaceAll(err.Error(), "\n", "; "))
 	return exitFailed
 }
+
+// exitStatus is an error with an exit code of its own.
+type exitStatus struct {
+	code int
+	why  string
+}
+
+func (e *exitStatus) Error() string { return e.why }
 
 // open opens the database.
 func (a *app) open() (*store.Store, error) { return store.Open(a, a.database) }

@@ -48,7 +48,7 @@ func TestNotes(t *testing.T) {
 	for name, c := range map[string]struct {
 		change  func(*Snapshot)
 		says    []string
-		says_no []string
+		saysNot []string
 	}{
 		"closed":     {func(*Snapshot) {}, []string{"closed model", "--arrival-rate", "steady window, with all users there: 10s from 08:00:01 to 08:00:11", "took 12 %"}, []string{"429", "never made"}},
 		"open":       {func(s *Snapshot) { s.Plan.Arrivals = &open }, []string{"Response times count from"}, []string{"closed model"}},
@@ -68,7 +68,7 @@ func TestNotes(t *testing.T) {
 				t.Errorf("%s: nothing of %q in\n%s", name, part, text)
 			}
 		}
-		for _, part := range c.says_no {
+		for _, part := range c.saysNot {
 			if strings.Contains(text, part) {
 				t.Errorf("%s: %q in\n%s", name, part, text)
 			}

@@ -214,6 +214,27 @@ func TestAFullDiskIsTold(t *testing.T) {
 	}
 }
 
+func TestAHistoryThatCannotBeWrittenIsTold(t *testing.T) {
+	prefix := filepath.Join(t.TempDir(), "x")
+	c, err := NewCSVWriter(prefix, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, _ := sampleRun(t)
+	if err := c.history.Close(); err != nil { // as if the disk had gone
+		t.Fatal(err)
+	}
+	if err := c.Tick(s); err == nil || !strings.Contains(err.Error(), "--csv") {
+		t.Errorf("%v", err)
+	}
+	if err := c.Close(s); err == nil {
+		t.Error("no error")
+	}
+	if got := tableOf(t, prefix+"_stats.csv"); len(got) != 4 {
+		t.Errorf("the other files lack the final state: %v", got)
+	}
+}
+
 func TestNoTextIsAFormula(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		begins := rapid.SampledFrom([]string{"=", "+", "-", "@", "\t", "\r", "\n", "", "a"})

@@ -173,10 +173,11 @@ func (s *Snapshot) notAsked(f *Figures, limit float64) string {
 	rate := strconv.FormatFloat(math.Ceil(limit/share), 'f', -1, 64)
 	if a := s.Plan.Arrivals; a != nil {
 		scheduled := a.expected(span)
-		if made := float64(s.Total.Steady.Requests); made+z*math.Sqrt(scheduled) < keptUp*scheduled {
+		made := float64(s.Total.Steady.Requests)
+		if made+z*math.Sqrt(scheduled) < keptUp*scheduled || s.Unsent > 0 && scheduled*share >= limit*span {
 			return ""
 		}
-		return fmt.Sprintf("the server kept up with the schedule, which asked no more of it: it takes --arrival-rate %s", rate)
+		return fmt.Sprintf("the server kept up with the schedule, which asked no more of it: it takes --arrival-rate %s or more", rate)
 	}
 	users := max(s.Plan.Users, 1)
 	busy := s.Total.Steady.RPS * s.Total.Steady.Service.Mean / 1000 / float64(users)

@@ -142,9 +142,14 @@ func TestARateIsJudgedWhereTheServerSetsIt(t *testing.T) {
 		"the schedule asked for more":     {Plan{Arrivals: open("300")}, slow, 200, Missed, nil},
 		"poisson, within its noise":       {Plan{Arrivals: open("poisson 106")}, slow, 106, Unjudged, []string{"kept up"}},
 		"the schedule is reached":         {Plan{Arrivals: open("100")}, slow, 100, Met, nil},
+		"some arrivals were never made":   {Plan{Arrivals: open("101")}, slow, 101, Missed, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			v := judgeOne(t, ran(t, c.plan, lasted, c.samples), Target{Method: "GET", Name: "/a", MinRPS: c.min})
+			s := ran(t, c.plan, lasted, c.samples)
+			if strings.Contains(name, "never made") {
+				s.Unsent = 10
+			}
+			v := judgeOne(t, s, Target{Method: "GET", Name: "/a", MinRPS: c.min})
 			if v.Outcome != c.outcome || len(c.why) == 0 && v.Why != "" {
 				t.Errorf("%+v", v)
 			}

@@ -3,7 +3,7 @@ package load
 import (
 	"errors"
 	"fmt"
-	"runtime/metrics"
+	runtimemetrics "runtime/metrics"
 	"time"
 )
 
@@ -109,7 +109,7 @@ func (f *RunnerFleet) Usage() (cpu float64, memory int64) {
 
 // residentBytes is the memory that the runtime holds: nearly all of the process's.
 func residentBytes() int64 {
-	samples := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
-	metrics.Read(samples)
+	samples := []runtimemetrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
+	runtimemetrics.Read(samples)
 	return int64(samples[0].Value.Uint64() - samples[1].Value.Uint64())
 }

@@ -213,11 +213,16 @@ func (b *syncBuffer) String() string {
 
 func startWorker(t *testing.T, address string, engine Engine) *running {
 	t.Helper()
+	return startWorkerOf(t, address, engine, readerAndWriter())
+}
+
+func startWorkerOf(t *testing.T, address string, engine Engine, classes []*Class) *running {
+	t.Helper()
 	r := &running{log: &syncBuffer{}, ended: make(chan error, 1)}
 	var ctx context.Context
 	ctx, r.stop = context.WithCancel(context.Background())
 	log := slog.New(slog.NewTextHandler(r.log, nil))
-	r.fleet = &RunnerFleet{Runner: NewRunner(ctx, log), Plan: Plan{Classes: readerAndWriter(), Engine: engine, Timeout: 10 * time.Second, StopTimeout: 5 * time.Second}}
+	r.fleet = &RunnerFleet{Runner: NewRunner(ctx, log), Plan: Plan{Classes: classes, Engine: engine, Timeout: 10 * time.Second, StopTimeout: 5 * time.Second}}
 	w := &LocustWorker{Master: address, ID: NewWorkerID(), Fleet: r.fleet, Log: log}
 	go func() { r.ended <- w.Run(ctx) }()
 	t.Cleanup(func() {

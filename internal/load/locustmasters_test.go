@@ -59,6 +59,26 @@ func TestAWorkerThatIsStoppedTellsAll(t *testing.T) {
 	})
 }
 
+// A master that is ended by Ctrl-C amid a run, at full speed, has counted all.
+func TestAMasterThatIsInterrupted(t *testing.T) {
+	forEachMaster(t, func(t *testing.T, program string) {
+		s := newTarget(t)
+		m := startMaster(t, program, freePort(t), nil, "--headless", "--expect-workers", "1", "-u", "6", "-r", "6", "-H", s.URL)
+		classes := readerAndWriter()
+		for _, c := range classes {
+			c.Wait = nil
+		}
+		w := startWorkerOf(t, m.address, Fast, classes)
+		waitFor(t, "requests", func() bool { return s.total.Load() > 20_000 })
+		if err := m.cmd.Process.Signal(os.Interrupt); err != nil {
+			t.Fatal(err)
+		}
+		c := m.counted(t)
+		w.end(t)
+		s.equal(t, c, w)
+	})
+}
+
 // By its page a master starts, changes and stops runs.
 func TestAMastersPageStartsChangesAndStops(t *testing.T) {
 	forEachMaster(t, func(t *testing.T, program string) {
@@ -260,13 +280,14 @@ func TestUsersThatCantSignIn(t *testing.T) {
 	forEachMaster(t, func(t *testing.T, program string) {
 		s := newTarget(t)
 		m := startMaster(t, program, freePort(t), nil, "--headless", "--expect-workers", "1", "-u", "6", "-r", "2", "-t", "5s", "-H", s.URL)
-		w := startWorker(t, m.address, Fast)
-		for _, c := range w.fleet.Plan.Classes { // no run has begun yet
+		classes := readerAndWriter()
+		for _, c := range classes {
 			c.OnStart = func(u *User) error {
 				u.Get("/read")
 				return errors.New("the password is wrong")
 			}
 		}
+		w := startWorkerOf(t, m.address, Fast, classes)
 		c := m.counted(t)
 		w.end(t)
 		if n := s.total.Load(); n < 1 || n > 2 || c.Total != n {

@@ -99,3 +99,16 @@ func TestReportsTellThatTheDiskIsFull(t *testing.T) {
 		}
 	}
 }
+
+func TestARegressionIsToldAsOneEverywhere(t *testing.T) {
+	for what, says := range map[string]string{rps: "rps ≥ 80/s (baseline)", "p95": "p95 ≤ 80 ms (baseline)"} {
+		v := Verdict{Method: "GET", Name: "/a", What: what + AgainstBaseline, Limit: 80, Measured: 70, Low: 60, High: 75, Outcome: Missed, Why: "0.70 times"}
+		if v.Asks() != says {
+			t.Error(v.Asks())
+		}
+	}
+	v := Verdict{What: failures, Limit: .015, Measured: .02, Low: .01, High: .03, Outcome: Missed}
+	if got := v.Asks() + "; " + v.says(); got != "failures ≤ 1.5 %; missed: measured 2 % (95 % interval 1 % – 3 %)" {
+		t.Error(got)
+	}
+}

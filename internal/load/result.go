@@ -110,7 +110,7 @@ func NewResult(s *Snapshot, verdicts []Verdict, code int, why string) Result {
 }
 
 // Write writes the result as JSON.
-func (r *Result) Write(w io.Writer) error {
+func (r Result) Write(w io.Writer) error {
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")

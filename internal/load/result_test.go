@@ -68,7 +68,7 @@ func TestABaselineReadsAsItWasWritten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(result, again); diff != "" {
+	if diff := cmp.Diff([]Result{result}, again); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -81,8 +81,10 @@ func TestWhatIsNoBaselineIsRefused(t *testing.T) {
 		`{}`:                          "no endpoints",
 		`{"endpoints": [{}]}`:         "no endpoints or no start",
 		`{"customer": 1, "runs": []}`: "no endpoints",
-		`{"endpoints": [{}], "started": "2026-03-02T08:00:00Z"}`:                                             "no steady window",
-		`{"endpoints": [{}], "started": "2026-03-02T08:00:00Z", "steady_from": "2026-03-02T08:00:00Z"} more`: "something after",
+		`{"endpoints": [{"steady": {"rps": -1}}], "started": "2026-03-02T08:00:00Z", "steady_from": "2026-03-02T08:00:00Z"}`:                              "no run can have",
+		`{"endpoints": [{"steady": {"p95_ms": {"at": 1e300, "high": 1e300}}}], "started": "2026-03-02T08:00:00Z", "steady_from": "2026-03-02T08:00:00Z"}`: "no run can have",
+		`{"endpoints": [{}], "started": "2026-03-02T08:00:00Z"}`:                                                                                          "no steady window",
+		`{"endpoints": [{}], "started": "2026-03-02T08:00:00Z", "steady_from": "2026-03-02T08:00:00Z"} more`:                                              "not JSON of a load test",
 	} {
 		if _, err := ReadBaseline(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), says) || !strings.Contains(err.Error(), "`upstream loadtest --json FILE`") {
 			t.Errorf("%s: %v", text, err)
@@ -106,6 +108,7 @@ func FuzzReadBaseline(f *testing.F) {
 			return
 		}
 		verdicts := CompareBaseline(before, result)
+		CompareBaseline([]Result{result}, before[0])
 		r := NewResult(s, verdicts, 0, "")
 		if err := r.Write(io.Discard); err != nil { // JSON has no NaN
 			t.Error(err)
@@ -129,7 +132,7 @@ func resultOf(t *testing.T, seed uint64, n int, mean float64, p Plan) Result {
 func TestRegressions(t *testing.T) {
 	p := Plan{Users: 5, Engine: Fast}
 	outcomes := func(before, now Result) (got string) {
-		for _, v := range CompareBaseline(before, now) {
+		for _, v := range CompareBaseline([]Result{before}, now) {
 			got += strings.TrimSuffix(v.What, AgainstBaseline) + " " + string(v.Outcome) + ", "
 		}
 		return strings.TrimSuffix(got, ", ")
@@ -162,19 +165,55 @@ func TestRegressions(t *testing.T) {
 
 func TestAComparisonTellsTheRatio(t *testing.T) {
 	p := Plan{Users: 5}
-	v := CompareBaseline(resultOf(t, 1, 5000, 20, p), resultOf(t, 1, 5000, 40, p))[1]
+	v := CompareBaseline([]Result{resultOf(t, 1, 5000, 20, p)}, resultOf(t, 1, 5000, 40, p))[1]
 	if v.What != "p50 against the baseline" || v.Why != "2.00 times the baseline's 13.9 ms" || v.Limit < 17.3 || v.Limit > 17.4 {
 		t.Errorf("%+v", v)
 	}
-	if other := CompareBaseline(resultOf(t, 1, 5000, 20, p), resultOf(t, 1, 5000, 20, Plan{Users: 7})); other[0].Why != "the baseline was run with --users 5, this with 7: only like runs compare" {
-		t.Errorf("%+v", other[0])
+	schedule, err := ParseArrivals("500")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, other := range map[string]Plan{
+		"the baseline was run with --users 5, this with 7: only like runs compare":             {Users: 7},
+		"the baseline was run with --arrival-rate none, this with 500: only like runs compare": {Users: 5, Arrivals: &schedule},
+		"the baseline was run with --engine , this with std: only like runs compare":           {Users: 5, Engine: Std},
+		"the baseline was run with user classes , this with AdminUser: only like runs compare": {Users: 5, Classes: Classes(Accounts{})[1:2]},
+	} {
+		if v := CompareBaseline([]Result{resultOf(t, 1, 5000, 20, p)}, resultOf(t, 1, 5000, 20, other)); v[0].Why != want || v[0].Outcome != Unjudged {
+			t.Errorf("%+v", v[0])
+		}
+	}
+}
+
+func TestABaselineOfSeveralRunsBoundsByItsWorst(t *testing.T) {
+	p := Plan{Users: 5}
+	one, other, slow := resultOf(t, 1, 5000, 20, p), resultOf(t, 2, 5000, 24, p), resultOf(t, 3, 5000, 36, p)
+	outcome := func(before ...Result) Verdict { return CompareBaseline(before, resultOf(t, 4, 5000, 34, p))[2] }
+	if v := outcome(one, other); v.Outcome != Missed {
+		t.Errorf("worse than both: %+v", v)
+	}
+	v := outcome(one, slow, other)
+	if v.Outcome != Unjudged || !strings.Contains(v.Why, "within what the baseline itself may be") {
+		t.Errorf("no worse than one of them: %+v", v)
+	}
+	if median := other.Endpoints[0].Steady.P95.At; v.Limit != median*maxRatio {
+		t.Errorf("%v is not by the median, %v", v.Limit, median)
+	}
+	var file bytes.Buffer
+	for _, r := range []Result{one, other, slow} {
+		if err := r.Write(&file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if runs, err := ReadBaseline(&file); err != nil || len(runs) != 3 {
+		t.Errorf("%d runs: %v", len(runs), err)
 	}
 }
 
 func TestARegressionIsInTheResult(t *testing.T) {
 	before := resultOf(t, 1, 5000, 20, Plan{})
 	s := ran(t, Plan{}, 11*time.Second, asked("/b", 10, 11*time.Second, time.Millisecond))
-	b, err := json.Marshal(NewResult(s, CompareBaseline(before, NewResult(s, nil, 0, "")), 0, ""))
+	b, err := json.Marshal(NewResult(s, CompareBaseline([]Result{before}, NewResult(s, nil, 0, "")), 0, ""))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -313,11 +313,12 @@ func (r *run) settled() {
 	r.steady()
 }
 
-// steady begins the window that targets are held against.
-func (r *run) steady() {
+// steady begins the window that targets are held against, and tells when that is.
+func (r *run) steady() time.Duration {
 	now := r.now()
 	r.stats.steadyFrom(now)
 	r.cpu.begin(now)
+	return now
 }
 
 // started is called by a user that has begun.
@@ -334,8 +335,7 @@ func (r *run) tryOpen() {
 	if r.schedule == nil || r.state != Running || r.starting > 0 || r.opened > 0 {
 		return
 	}
-	r.steady()
-	r.opened = r.now()
+	r.opened = r.steady()
 	close(r.open)
 }
 

@@ -156,11 +156,14 @@ func (t *Target) set(name string, value json.Token) string {
 			return fmt.Sprintf("there is no %q: a target has method, name, min_rps, max_p50_ms, max_p95_ms, max_p99_ms and max_failure_share", name)
 		}
 		if *limit, ok = positive(value); !ok || *limit == 0 {
-			return fmt.Sprintf("%s is %s: give a number above 0, or leave it out", name, show(value))
+			return fmt.Sprintf("%s is %s: give a number above 0 and at most 1e9, or leave it out", name, show(value))
 		}
 	}
 	return ""
 }
+
+// maxLimit is far beyond any rate and time there is.
+const maxLimit = 1e9
 
 func positive(value json.Token) (float64, bool) {
 	number, ok := value.(json.Number)
@@ -168,7 +171,7 @@ func positive(value json.Token) (float64, bool) {
 		return 0, false
 	}
 	x, err := number.Float64()
-	return x, err == nil && x >= 0
+	return x, err == nil && x >= 0 && x <= maxLimit
 }
 
 func show(value json.Token) string {

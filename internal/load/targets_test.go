@@ -59,6 +59,7 @@ func TestTargetsThatAreWrongAreRefusedWithTheirLine(t *testing.T) {
 		"negative":         {`[{"method":"GET","name":"/a","max_p99_ms":-1}]`, []string{"max_p99_ms is -1"}},
 		"zero":             {`[{"method":"GET","name":"/a","max_p50_ms":0}]`, []string{"max_p50_ms is 0", "leave it out"}},
 		"too great":        {`[{"method":"GET","name":"/a","max_p50_ms":1e999}]`, []string{"max_p50_ms is 1e999"}},
+		"greater than any": {`[{"method":"GET","name":"/a","min_rps":1e10}]`, []string{"min_rps is 1e10", "at most 1e9"}},
 		"share above 1":    {`[{"method":"GET","name":"/a","max_failure_share":2}]`, []string{"from 0 to 1"}},
 		"no limit":         {`[{"method":"GET","name":"/a"}]`, []string{"GET /a has no limit"}},
 		"no name":          {`[{"method":"GET","min_rps":1}]`, []string{"needs method and name"}},
