@@ -308,7 +308,7 @@ func (t *loadtest) servePage() error {
 	server := &http.Server{Handler: page, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(l) }()
-	t.log.Info("the page is at http://" + address)
+	t.log.Info("the page is at http://" + l.Addr().String())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
