@@ -36,6 +36,7 @@ type loadtestCmd struct {
 	Seed        uint64        `placeholder:"N" help:"Where random numbers begin, so that a run can be repeated. Drawn and printed if not given."`
 	Timeout     time.Duration `default:"60s" help:"How long an answer may take."`
 	StopTimeout runTime       `locust:"STOP_TIMEOUT" default:"5s" placeholder:"TIME" help:"How long tasks may go on at the end, before their requests are cut off and count as failed."`
+	MaxSlip     time.Duration `default:"5ms" help:"How late this program itself may be with a hundredth of the requests, before the run says nothing and the exit code is 98."`
 	ResetStats  bool          `locust:"RESET_STATS" help:"Forget what was counted before all users were there."`
 
 	Username      string `default:"testuser" help:"Who PayrixaAPIUser signs in as."`
@@ -104,7 +105,7 @@ func (c *loadtestCmd) plan() (p load.Plan, all []*load.Class, err error) {
 	}
 	p = load.Plan{
 		Host: strings.TrimSuffix(c.Host, "/"), RunTime: time.Duration(c.RunTime), Seed: c.Seed,
-		Engine: load.Engine(c.Engine), Timeout: c.Timeout, StopTimeout: time.Duration(c.StopTimeout), ResetStats: c.ResetStats,
+		Engine: load.Engine(c.Engine), Timeout: c.Timeout, StopTimeout: time.Duration(c.StopTimeout), MaxSlip: c.MaxSlip, ResetStats: c.ResetStats,
 		UserAgent: "upstream-loadtest/" + version,
 	}
 	if p.Seed == 0 {

@@ -10,10 +10,8 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -41,9 +39,10 @@ func serving(t *testing.T, handler http.HandlerFunc) *target {
 	return s
 }
 
-// loadtest runs the command headless against a target.
+// loadtest runs the command headless against a target. However slow this machine is, it
+// may be; the test of that has a limit of its own.
 func (s *target) loadtest(w *world, args ...string) result {
-	return w.runWith(context.Background(), nil, append([]string{"loadtest", "--headless", "--host", s.URL}, args...)...)
+	return w.runWith(context.Background(), nil, append([]string{"loadtest", "--headless", "--host", s.URL, "--max-slip", "10m"}, args...)...)
 }
 
 func TestALoadTestCountsTheSameInEveryPlace(t *testing.T) {
@@ -66,7 +65,7 @@ func TestALoadTestCountsTheSameInEveryPlace(t *testing.T) {
 	if rows := csvRows(t, prefix+"_failures.csv"); len(rows) != 1 {
 		t.Errorf("failures: %v", rows)
 	}
-	contains(t, r.stderr, "Aggregated", fmt.Sprint(served), "Targets", "the open model")
+	contains(t, r.stderr, "Aggregated", fmt.Sprint(served), "Targets", "From sending it, service times are")
 	contains(t, w.read(prefix+".html"), "<!doctype html>", "/api/v1/dashboard/")
 	contains(t, w.read(prefix+".xml"), "<testsuite")
 	contains(t, w.read(prefix+".md"), "/api/v1/health/")
@@ -128,8 +127,8 @@ func TestTheExitCodeTellsWhatCameOfALoadTest(t *testing.T) {
 		{"requests that failed, by a code of the user's", failing, []string{"--exit-code-on-error", "7"}, 7, []string{"status 500"}},
 		{"requests that failed, let pass", failing, []string{"--exit-code-on-error", "0"}, exitOK, []string{"status 500"}},
 		{"a target that is missed", slow, nil, load.ExitTargets, []string{"missed"}},
-		{"a target of a file", nil, []string{"--targets", w.file("met.json", `{"endpoints":[{`+health+`,"max_p99_ms":60000,"min_rps":1,"max_failure_share":0}]}`)}, exitOK, []string{"met"}},
-		{"a target of a file that is missed", failing, []string{"--exit-code-on-error", "0", "--targets", w.file("missed.json", `{"endpoints":[{`+health+`,"max_failure_share":0.1}]}`)}, load.ExitTargets, []string{"missed"}},
+		{"a target of a file", nil, []string{"--targets", w.file("met.json", `[{`+health+`,"max_p50_ms":60000,"min_rps":1,"max_failure_share":0}]`)}, exitOK, []string{"met"}},
+		{"a target of a file that is missed", failing, []string{"--exit-code-on-error", "0", "--targets", w.file("missed.json", `[{`+health+`,"max_failure_share":0.1}]`)}, load.ExitTargets, []string{"missed"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := serving(t, test.handler).loadtest(w, append([]string{"-T", "health", "-u", "10", "--arrival-rate", "100", "-t", "4s", "--only-summary"}, test.args...)...)
@@ -141,30 +140,17 @@ func TestTheExitCodeTellsWhatCameOfALoadTest(t *testing.T) {
 	}
 }
 
-// A generator whose processors are taken by others wakes late: it says nothing about
-// the server, however good that looks.
 func TestAGeneratorThatIsTooSlowSaysSo(t *testing.T) {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	var over atomic.Bool
-	var spinning sync.WaitGroup
-	for range 4 {
-		spinning.Go(func() {
-			for !over.Load() {
-				_ = strings.Repeat("x", 100)
-			}
-		})
-	}
-	r := serving(t, nil).loadtest(inSQLite(t), "-T", "health", "-u", "20", "--arrival-rate", "100", "-t", "4s", "--only-summary")
-	over.Store(true)
-	spinning.Wait()
+	r := serving(t, nil).loadtest(inSQLite(t), "-T", "health", "-u", "20", "--arrival-rate", "300", "-t", "4s", "--only-summary", "--max-slip", "1us")
 	if r.code != load.ExitGenerator {
 		t.Errorf("exit code %d\n%s", r.code, r.stderr)
 	}
+	contains(t, r.stderr, "The generator was the limit", "late (at most 0.00")
 }
 
 func TestLoadTestsThatCantBeAreRefused(t *testing.T) {
 	w := inSQLite(t)
-	unknown := w.file("unknown.json", `{"endpoints":[{"name":"/api/v1/helth/","method":"GET","min_rps":1}]}`)
+	unknown := w.file("unknown.json", `[{"name":"/api/v1/helth/","method":"GET","min_rps":1}]`)
 	broken := w.file("broken.json", `{"endpoints":`)
 	for _, test := range []struct {
 		args []string
@@ -183,7 +169,7 @@ func TestLoadTestsThatCantBeAreRefused(t *testing.T) {
 		{[]string{"--targets", broken}, []string{broken}},
 		{[]string{"--targets", "none.json"}, []string{"none.json", "no such file"}},
 		{[]string{"--baseline", broken}, []string{broken}},
-		{[]string{"--csv", filepath.Join(w.dir, "none", "x")}, []string{"can't write", "no such file"}},
+		{[]string{"--csv", filepath.Join(w.dir, "none", "x")}, []string{"can't be written", "no such file"}},
 		{[]string{"--html", filepath.Join(w.dir, "none", "x.html")}, []string{"can't write", "no such file"}},
 		{[]string{"-L", "loud"}, []string{"loud", "critical"}},
 		{[]string{"--engine", "steam"}, []string{"steam"}},

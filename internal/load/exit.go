@@ -1,6 +1,7 @@
 package load
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -20,9 +21,14 @@ const (
 
 // Where the generator itself is the limit.
 const (
-	maxSlip = 5.0 // milliseconds, at the 99th percentile
-	maxCPU  = .9
+	DefaultMaxSlip = 5 * time.Millisecond // at the 99th percentile, unless a plan has another
+	maxCPU         = .9
 )
+
+// maxSlip is that limit in milliseconds.
+func (s *Snapshot) maxSlip() float64 {
+	return milliseconds(cmp.Or(s.Plan.MaxSlip, DefaultMaxSlip).Microseconds())
+}
 
 // ExitCode returns how a run is to end, and a sentence that says why.
 func ExitCode(s *Snapshot, v []Verdict, o ExitOptions) (int, string) {
@@ -76,8 +82,8 @@ func (s *Snapshot) exceptions() (n int64) {
 func (s *Snapshot) generatorLimit() string {
 	slip := s.Slip.Quantile(99)
 	switch {
-	case slip > maxSlip && s.Slip.Count >= int64(needed(.99)):
-		return fmt.Sprintf("one request in a hundred went out more than %s ms late (at most %s ms)", ms(slip), ms(maxSlip))
+	case slip > s.maxSlip() && s.Slip.Count >= int64(needed(.99)):
+		return fmt.Sprintf("one request in a hundred went out more than %s ms late (at most %s ms)", ms(slip), ms(s.maxSlip()))
 	case s.GeneratorCPU > maxCPU && s.span() >= shortest:
 		return fmt.Sprintf("it took %.0f %% of this machine's processors (at most %.0f %%)", 100*s.GeneratorCPU, 100*maxCPU)
 	}

@@ -27,6 +27,7 @@ type Plan struct {
 	Engine      Engine
 	Timeout     time.Duration // for an answer
 	StopTimeout time.Duration // how long tasks may go on when the run is to end
+	MaxSlip     time.Duration // how late the generator may be before a run says nothing; 0 is DefaultMaxSlip
 	ResetStats  bool          // forget what was counted before all users were there
 	UserAgent   string
 	Deltas      bool // keep what a master is to be told

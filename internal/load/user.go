@@ -329,8 +329,8 @@ func (u *User) arrive() {
 		}
 		if d := due - u.run.now(); d > 0 {
 			if !u.Sleep(d) {
-				u.run.giveBack(due)
-				return
+				u.run.giveBack(due) // to another user, or to this one if it is due after all
+				continue
 			}
 			u.slip = u.run.now() - due
 		}
