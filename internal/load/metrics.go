@@ -94,5 +94,5 @@ func summaryOf(d *prometheus.Desc, l *Latency, labels ...string) prometheus.Metr
 			quantiles[percent/100] = l.At[i] / 1000
 		}
 	}
-	return prometheus.MustNewConstSummary(d, uint64(l.Count), l.Mean*float64(l.Count)/1000, quantiles, labels...) //nolint:gosec // a count is never below 0
+	return prometheus.MustNewConstSummary(d, uint64(l.Count), l.Mean*float64(l.Count)/1000, quantiles, labels...)
 }

@@ -218,7 +218,7 @@ func TestRedirectsAreFollowedAndCountedAsOneRequest(t *testing.T) {
 		if elsewhere != "." {
 			t.Errorf("another host got %q", elsewhere)
 		}
-		if end.Method != "GET" || end.Body != "" || end.Token != "Bearer secret" {
+		if end.Method != http.MethodGet || end.Body != "" || end.Token != "Bearer secret" {
 			t.Errorf("after 303: %+v", end)
 		}
 	})

@@ -56,8 +56,14 @@ func open(t *testing.T, o PageOptions) *opened {
 	return &opened{t, runner, page, server.URL}
 }
 
-// ask sends a request and returns its answer with the body.
-func (o *opened) ask(method, path string, form url.Values, header http.Header) (*http.Response, string) {
+// reply is an answer without its body.
+type reply struct {
+	StatusCode int
+	Header     http.Header
+}
+
+// ask sends a request and returns its answer and the body.
+func (o *opened) ask(method, path string, form url.Values, header http.Header) (reply, string) {
 	o.Helper()
 	r, err := http.NewRequestWithContext(o.Context(), method, o.url+path, strings.NewReader(form.Encode()))
 	if err != nil {
@@ -81,7 +87,7 @@ func (o *opened) ask(method, path string, form url.Values, header http.Header) (
 	if err != nil {
 		o.Fatal(err)
 	}
-	return answer, string(body)
+	return reply{answer.StatusCode, answer.Header}, string(body)
 }
 
 // get returns the JSON at a path.

@@ -26,7 +26,7 @@ func (o *opened) follow(lastID string) *stream {
 	o.Helper()
 	ctx, cancel := context.WithCancel(o.Context())
 	o.Cleanup(cancel)
-	r, err := http.NewRequestWithContext(ctx, "GET", o.url+"/events", nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, o.url+"/events", nil)
 	if err != nil {
 		o.Fatal(err)
 	}

@@ -74,7 +74,7 @@ func TestAPasswordIsAskedForEverywhere(t *testing.T) {
 	for given, status := range map[string]int{
 		"ann:se:cret": 200, "ann:secret": 401, "ann:": 401, "Ann:se:cret": 401, ":": 401, "ann:se:cret ": 401,
 	} {
-		r, _ := http.NewRequest("GET", o.url, nil)
+		r, _ := http.NewRequest(http.MethodGet, o.url, nil)
 		name, password, _ := strings.Cut(given, ":")
 		r.SetBasicAuth(name, password)
 		if answer, _ := o.ask("GET", "/", nil, r.Header); answer.StatusCode != status {

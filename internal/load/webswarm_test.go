@@ -103,7 +103,7 @@ func FuzzForm(f *testing.F) {
 	p := &Page{PageOptions: PageOptions{Classes: []*Class{{Name: "A"}, {Name: "B"}}}}
 	p.Plan = quick("http://localhost", Std, p.Classes)
 	f.Fuzz(func(t *testing.T, body string) {
-		r := httptest.NewRequest("POST", "/swarm", strings.NewReader(body))
+		r := httptest.NewRequest(http.MethodPost, "/swarm", strings.NewReader(body))
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		plan, err := p.read(r, p.Plan)
 		if err == nil && plan.Check() == nil && (plan.Users < 1 || plan.SpawnRate <= 0 || plan.RunTime < 0 || len(plan.Classes) == 0) {

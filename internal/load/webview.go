@@ -45,7 +45,7 @@ func (v *view) parts() map[string]template.HTML {
 			text.Reset() // a mistake of ours must not end a run
 			text.WriteString(template.HTMLEscapeString("This can't be shown: " + err.Error()))
 		}
-		parts[id] = template.HTML(text.String()) //nolint:gosec // html/template has escaped it
+		parts[id] = template.HTML(text.String()) // html/template has escaped it
 	}
 	return parts
 }
