@@ -168,7 +168,7 @@ func TestStatsHaveTheKeysOfLocustOldAndNew(t *testing.T) {
 		of   any
 		want string
 	}{
-		{stats, "current_response_time_percentile_50 current_response_time_percentile_95 current_response_time_percentiles current_rps errors fail_ratio state stats total_fail_per_sec total_rps user_count"},
+		{stats, "current_fail_per_sec current_response_time_percentile_50 current_response_time_percentile_95 current_response_time_percentiles current_rps errors fail_ratio state stats total_fail_per_sec total_rps user_count"},
 		{entries[0], "avg_content_length avg_response_time current_fail_per_sec current_rps max_response_time median_response_time method min_response_time name ninetieth_response_time ninety_ninth_response_time num_failures num_requests response_time_percentile_0.95 response_time_percentile_0.99 safe_name total_fail_per_sec total_rps"},
 		{failures[0], "error first_seen last_seen method name occurrences"},
 	} {
@@ -198,7 +198,7 @@ func TestTasksAreSharedByTheUsersThatThereAre(t *testing.T) {
 	}
 }
 
-func TestExceptionsAndErrorsAreEscapedAsLocustsAre(t *testing.T) {
+func TestTextsAreAsTheyAreInJSONAndEscapedInHTML(t *testing.T) {
 	classes := doing(func(u *User) {
 		u.Get("/<b>", Checked(func(Check) error { return io.ErrUnexpectedEOF }), Name("/<b>"))
 		panic("<i>")
@@ -208,11 +208,11 @@ func TestExceptionsAndErrorsAreEscapedAsLocustsAre(t *testing.T) {
 	o.swarm(nil)
 	eventually(t, func() bool { return len(o.runner.Snapshot().Exceptions) == 1 })
 	e := o.get("/exceptions")["exceptions"].([]any)[0].(map[string]any)
-	if e["msg"] != "&lt;i&gt;" || e["nodes"] != "local" || e["count"].(float64) < 1 || !strings.Contains(e["traceback"].(string), "goroutine") {
+	if e["msg"] != "<i>" || e["nodes"] != "local" || e["count"].(float64) < 1 || !strings.Contains(e["traceback"].(string), "goroutine") {
 		t.Errorf("%v", e)
 	}
 	stats := o.get("/stats/requests")
-	if name := stats["errors"].([]any)[0].(map[string]any)["name"]; name != "/&lt;b&gt;" {
+	if name := stats["errors"].([]any)[0].(map[string]any)["name"]; name != "/<b>" {
 		t.Errorf("an error's name is %v", name)
 	}
 	if entry := stats["stats"].([]any)[0].(map[string]any); entry["name"] != "/<b>" || entry["safe_name"] != "/&lt;b&gt;" {
