@@ -297,8 +297,6 @@ func (t *loadtest) servePage() error {
 	}
 	page, err := load.NewPage(t.runner, load.PageOptions{
 		Plan: t.plan, Classes: t.classes, Targets: t.targets, Auth: t.WebAuth, Version: version, Logs: t.lines.all,
-		RequestsCSV: load.WriteStatsCSV, FailuresCSV: load.WriteFailuresCSV, ExceptionsCSV: load.WriteExceptionsCSV,
-		HistoryCSV: func(w io.Writer) error { return load.WriteHistoryCSV(w, t.runner.Rows(0), t.runner.Snapshot()) },
 	})
 	if err != nil {
 		return errors.Join(err, l.Close())
@@ -310,7 +308,7 @@ func (t *loadtest) servePage() error {
 	server := &http.Server{Handler: page, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(l) }()
-	t.log.Info("the page is at http://" + address)
+	t.log.Info("the page is at http://" + l.Addr().String())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -136,6 +136,7 @@ export class Charts {
   /** Draws what is new in the rows. */
   draw(): void {
     for (const chart of this.drawn) {
+      chart.place.dataset.rows = String(this.rows.length);
       const width = chart.place.clientWidth;
       if (width === 0 || this.rows.length === 0) {
         if (chart.plot && this.rows.length === 0) chart.plot.setData(chart.data(this.rows));

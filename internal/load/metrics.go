@@ -7,10 +7,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// metrics answers the present run's figures in Prometheus format, in its units: seconds
+// exposition answers the present run's figures in Prometheus format, in its units: seconds
 // and shares from 0 to 1. A reset of the statistics, and a new run, let counters begin
 // anew.
-func metrics(runner *Runner) http.Handler {
+func exposition(runner *Runner) http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collector{runner})
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
@@ -94,5 +94,5 @@ func summaryOf(d *prometheus.Desc, l *Latency, labels ...string) prometheus.Metr
 			quantiles[percent/100] = l.At[i] / 1000
 		}
 	}
-	return prometheus.MustNewConstSummary(d, uint64(l.Count), l.Mean*float64(l.Count)/1000, quantiles, labels...) //nolint:gosec // a count is never below 0
+	return prometheus.MustNewConstSummary(d, uint64(l.Count), l.Mean*float64(l.Count)/1000, quantiles, labels...)
 }

@@ -28,7 +28,7 @@ func (r *Row) MarshalJSON() ([]byte, error) {
 		rates = []any{round(r.RPS()), round(perSecond(r.Failures, r.Span))}
 	}
 	if r.Requests > 0 {
-		times = []any{r.P50, r.P95, r.P99}
+		times = []any{round(r.P50), round(r.P95), round(r.P99)}
 	}
 	for band, n := range r.Heat {
 		if n > 0 {

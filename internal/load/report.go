@@ -3,6 +3,7 @@ package load
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"html/template"
 	"io"
@@ -11,8 +12,9 @@ import (
 // Bounds of a report, so that one of a long run with many faults is a file of less than
 // 200 kB still.
 const (
-	reportRows   = 400
-	reportFaults = 50
+	reportRows   = 600
+	reportBytes  = 56 << 10 // of rows
+	reportFaults = 20
 	reportTrace  = 1000 // bytes of a traceback
 )
 
@@ -20,6 +22,7 @@ const (
 // charts where the file is opened with script.
 func WriteReport(w io.Writer, s *Snapshot, rows []Row, verdicts []Verdict) error {
 	own := *s
+	own.SteadyFrom, own.SteadyTo = s.SteadyFrom.UTC(), s.SteadyTo.UTC() // whoever opens it, wherever
 	own.Failures = own.Failures[:min(len(own.Failures), reportFaults)]
 	own.Exceptions = nil
 	for _, e := range s.Exceptions[:min(len(s.Exceptions), reportFaults)] {
@@ -38,9 +41,22 @@ func WriteReport(w io.Writer, s *Snapshot, rows []Row, verdicts []Verdict) error
 	}{
 		v,
 		fmt.Sprintf("default-src 'none'; img-src data:; style-src '%s'; script-src '%s'; base-uri 'none'; form-action 'none'", hash(style), hash(script)),
-		template.CSS(style), template.JS(script), //nolint:gosec // ours
-		event{Rows: encodeRows(downsample(rows, reportRows)), State: s.State},
+		template.CSS(style), template.JS(script),
+		event{Rows: fitting(rows, reportRows, reportBytes), State: s.State},
 	})
+}
+
+// fitting joins rows so that they are at most some, and take little more than so many
+// bytes.
+func fitting(rows []Row, most, bytes int) []json.RawMessage {
+	all, size := encodeRows(downsample(rows, most)), 0
+	for _, r := range all {
+		size += len(r)
+	}
+	if size > bytes {
+		return encodeRows(downsample(rows, len(all)*bytes/size))
+	}
+	return all
 }
 
 // hash names a script or a style that a policy allows.

@@ -15,13 +15,9 @@ type PageOptions struct {
 	Plan    Plan     // what the form begins with, and all that it does not ask
 	Classes []*Class // those that can be chosen; Plan has those that are at first
 	Targets []Target
-	Auth    string // "user:password" that everything asks for; "" for nothing
-	Version string // of the program, for the foot of the page
-	// The files that are downloaded. Without History there is none, as in a Locust
-	// without --csv-full-history.
-	RequestsCSV, FailuresCSV, ExceptionsCSV func(io.Writer, *Snapshot) error
-	HistoryCSV                              func(io.Writer) error
-	Logs                                    func() []string // the last lines of the log; nil for none
+	Auth    string          // "user:password" that everything asks for; "" for nothing
+	Version string          // of the program, for the foot of the page
+	Logs    func() []string // the last lines of the log; nil for none
 }
 
 // Page is the load tester's page with Locust's REST interface, and /metrics.
@@ -59,15 +55,15 @@ func (p *Page) routes() http.Handler {
 		mux.HandleFunc(method+" /stats/reset", p.reset)
 	}
 	mux.HandleFunc("GET /stats/requests", p.stats)
-	mux.HandleFunc("GET /stats/requests/csv", p.csv("requests", p.RequestsCSV))
-	mux.HandleFunc("GET /stats/failures/csv", p.csv("failures", p.FailuresCSV))
-	mux.HandleFunc("GET /stats/requests_full_history/csv", p.history)
+	mux.HandleFunc("GET /stats/requests/csv", p.csv("requests", WriteStatsCSV))
+	mux.HandleFunc("GET /stats/failures/csv", p.csv("failures", WriteFailuresCSV))
+	mux.HandleFunc("GET /stats/requests_full_history/csv", p.csv("requests_full_history", p.history))
 	mux.HandleFunc("GET /stats/report", p.report)
 	mux.HandleFunc("GET /exceptions", p.exceptions)
-	mux.HandleFunc("GET /exceptions/csv", p.csv("exceptions", p.ExceptionsCSV))
+	mux.HandleFunc("GET /exceptions/csv", p.csv("exceptions", WriteExceptionsCSV))
 	mux.HandleFunc("GET /tasks", p.tasks)
 	mux.HandleFunc("GET /logs", p.logs)
-	mux.Handle("GET /metrics", metrics(p.runner))
+	mux.Handle("GET /metrics", exposition(p.runner))
 	mux.HandleFunc("GET /assets/{name}", asset)
 	return mux
 }

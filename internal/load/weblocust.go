@@ -51,7 +51,8 @@ func newLocustStats(f *Figures) locustStats {
 	}
 }
 
-// locustError is a failure as Locust tells it: its texts are HTML.
+// locustError is a failure. Its texts are as they are, and so are those of exceptions;
+// Locust 2.12 makes HTML of them.
 type locustError struct {
 	Method      string  `json:"method"`
 	Name        string  `json:"name"`
@@ -63,7 +64,8 @@ type locustError struct {
 
 func unix(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
 
-// stats answers /stats/requests.
+// stats answers /stats/requests. Its total_rps is over the run, as in newer Locusts; in
+// 2.12 it is what current_rps is.
 func (p *Page) stats(w http.ResponseWriter, _ *http.Request) {
 	s := p.runner.Snapshot()
 	entries, failures := []locustStats{}, []locustError{}
@@ -72,7 +74,7 @@ func (p *Page) stats(w http.ResponseWriter, _ *http.Request) {
 	}
 	entries = append(entries, newLocustStats(&s.Total))
 	for _, f := range s.Failures {
-		failures = append(failures, locustError{f.Method, html.EscapeString(f.Name), html.EscapeString(f.Error), f.Occurrences, unix(f.First), unix(f.Last)})
+		failures = append(failures, locustError{f.Method, f.Name, f.Error, f.Occurrences, unix(f.First), unix(f.Last)})
 	}
 	ratio := 0.0
 	if s.Total.Requests > 0 {
@@ -80,7 +82,7 @@ func (p *Page) stats(w http.ResponseWriter, _ *http.Request) {
 	}
 	p50, p95 := current(s, 50), current(s, 95)
 	writeJSON(w, map[string]any{
-		"stats": entries, "errors": failures, "total_rps": s.Total.CurrentRPS, "current_rps": s.Total.CurrentRPS, "total_fail_per_sec": s.Total.CurrentFailures,
+		"stats": entries, "errors": failures, "total_rps": s.Total.RPS, "total_fail_per_sec": s.Total.FailuresPerSecond, "current_rps": s.Total.CurrentRPS, "current_fail_per_sec": s.Total.CurrentFailures,
 		"fail_ratio": ratio, "state": s.State, "user_count": s.UserCount,
 		"current_response_time_percentile_50": p50, "current_response_time_percentile_95": p95,
 		"current_response_time_percentiles": map[string]any{"response_time_percentile_0.5": p50, "response_time_percentile_0.95": p95},
@@ -104,7 +106,7 @@ func (p *Page) exceptions(w http.ResponseWriter, _ *http.Request) {
 	}
 	all := []exception{}
 	for _, e := range p.runner.Snapshot().Exceptions {
-		all = append(all, exception{e.Count, html.EscapeString(e.Message), html.EscapeString(e.Traceback), "local"})
+		all = append(all, exception{e.Count, e.Message, e.Traceback, "local"})
 	}
 	writeJSON(w, map[string]any{"exceptions": all})
 }
@@ -146,30 +148,20 @@ func download(w http.ResponseWriter, kind, name, extension string) {
 }
 
 func (p *Page) csv(name string, write func(io.Writer, *Snapshot) error) http.HandlerFunc {
-	if write == nil {
-		return http.NotFound
-	}
 	return func(w http.ResponseWriter, _ *http.Request) {
-		p.file(w, name, func(to io.Writer) error { return write(to, p.runner.Snapshot()) })
+		var text strings.Builder
+		if err := write(&text, p.runner.Snapshot()); err != nil {
+			http.Error(w, "The file can't be made: "+err.Error(), http.StatusInternalServerError)
+			return
+		}
+		download(w, "text/csv; charset=utf-8", name, "csv")
+		_, _ = io.WriteString(w, text.String()) // the client may have gone
 	}
 }
 
-func (p *Page) history(w http.ResponseWriter, r *http.Request) {
-	if p.HistoryCSV == nil {
-		http.Error(w, "Error: Server was not started with option to generate full history.", http.StatusNotFound)
-		return
-	}
-	p.file(w, "requests_full_history", p.HistoryCSV)
-}
-
-func (p *Page) file(w http.ResponseWriter, name string, write func(io.Writer) error) {
-	var text strings.Builder
-	if err := write(&text); err != nil {
-		http.Error(w, "The file can't be made: "+err.Error(), http.StatusInternalServerError)
-		return
-	}
-	download(w, "text/csv; charset=utf-8", name, "csv")
-	_, _ = io.WriteString(w, text.String()) // the client may have gone
+// history is there without --csv-full-history too, which Locust asks for.
+func (p *Page) history(w io.Writer, s *Snapshot) error {
+	return WriteHistoryCSV(w, p.runner.Rows(0), s)
 }
 
 func (p *Page) report(w http.ResponseWriter, r *http.Request) {

@@ -45,7 +45,7 @@ func (v *view) parts() map[string]template.HTML {
 			text.Reset() // a mistake of ours must not end a run
 			text.WriteString(template.HTMLEscapeString("This can't be shown: " + err.Error()))
 		}
-		parts[id] = template.HTML(text.String()) //nolint:gosec // html/template has escaped it
+		parts[id] = template.HTML(text.String()) // html/template has escaped it
 	}
 	return parts
 }
@@ -62,8 +62,7 @@ func (p *Page) show(w http.ResponseWriter, status int, sent url.Values, wrong er
 		Wrong   []string
 		Bundled bool
 		Version string
-		Files   bool // of the full history
-	}{v, p.fields(v.Plan, sent), nil, assetText(bundleFile) != "", p.Version, p.HistoryCSV != nil}
+	}{v, p.fields(v.Plan, sent), nil, assetText(bundleFile) != "", p.Version}
 	v.Open = !page.Bundled
 	if wrong != nil {
 		page.Wrong = strings.Split(wrong.Error(), "\n")
@@ -142,9 +141,9 @@ func (v *view) Slowest() *Row {
 }
 
 // Judged counts verdicts of an outcome.
-func (v *view) Judged(outcome string) (n int) {
+func (v *view) Judged(outcome Outcome) (n int) {
 	for i := range v.Verdicts {
-		if string(v.Verdicts[i].Outcome) == outcome {
+		if v.Verdicts[i].Outcome == outcome {
 			n++
 		}
 	}
@@ -174,7 +173,7 @@ func (v *view) Bands() (bands []band) {
 
 func bandLabel(i int) string {
 	if i == len(HeatBounds) {
-		return "above " + quantity("", HeatBounds[i-1])
+		return "above " + plain(HeatBounds[i-1], 1) + " ms"
 	}
-	return "to " + quantity("", HeatBounds[i])
+	return "to " + plain(HeatBounds[i], 1) + " ms"
 }

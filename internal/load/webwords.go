@@ -11,23 +11,16 @@ import (
 // words write figures for a person.
 var words = template.FuncMap{
 	"count":   grouped,
-	"ms":      millis,
+	"ms":      ms,
 	"rate":    rate,
 	"percent": percentage,
-	"bytes": func(n int64, of int64) string {
-		if of == 0 {
-			return "0"
-		}
-		return grouped(int64(math.Round(float64(n) / float64(of))))
-	},
+	"size":    func(f Figures) string { return f.averageSize() },
 	"clock":   func(t time.Time) string { return t.UTC().Format("15:04:05") },
 	"instant": func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
 	"length":  func(d time.Duration) string { return shortTime(d.Round(time.Second)) },
 	"names":   func(classes []*Class) string { return strings.Join(classNames(classes), ", ") },
-	"bounds":  func() string { return joined(HeatBounds) },
-	"target":  func(v Verdict) string { return targetSays(&v) },
-	"got":     func(v Verdict) string { return quantity(v.base(), v.Measured) },
-	"within":  interval,
+	"bounds":  bounds,
+	"notes":   Notes,
 }
 
 // grouped writes a whole number with commas.
@@ -42,19 +35,7 @@ func grouped(n int64) string {
 	return text
 }
 
-// millis writes milliseconds with as many digits as tell something.
-func millis(ms float64) string {
-	switch {
-	case ms == 0:
-		return "0"
-	case ms < 10:
-		return strconv.FormatFloat(ms, 'f', 2, 64)
-	case ms < 100:
-		return strconv.FormatFloat(ms, 'f', 1, 64)
-	}
-	return grouped(int64(math.Round(ms)))
-}
-
+// rate writes how often a second something happens.
 func rate(perSecond float64) string {
 	if perSecond < 100 {
 		return strconv.FormatFloat(perSecond, 'f', 1, 64)
@@ -69,62 +50,18 @@ func percentage(f float64) string {
 	case percent > 0 && percent < .01:
 		return "below 0.01 %"
 	case percent < 1:
-		return trimmed(percent, 2) + " %"
+		return plain(percent, 2) + " %"
 	case percent < 10:
-		return trimmed(percent, 1) + " %"
+		return plain(percent, 1) + " %"
 	}
-	return trimmed(percent, 0) + " %"
+	return plain(percent, 0) + " %"
 }
 
-// trimmed writes a number without zeros behind the point.
-func trimmed(f float64, digits int) string {
-	text := strconv.FormatFloat(f, 'f', digits, 64)
-	if !strings.Contains(text, ".") {
-		return text
-	}
-	return strings.TrimSuffix(strings.TrimRight(text, "0"), ".")
-}
-
-func joined(all []float64) string {
+// bounds are HeatBounds as the script reads them.
+func bounds() string {
 	var texts []string
-	for _, f := range all {
-		texts = append(texts, strconv.FormatFloat(f, 'f', -1, 64))
+	for _, f := range HeatBounds {
+		texts = append(texts, plain(f, 1))
 	}
 	return strings.Join(texts, " ")
-}
-
-// targetSays is a target in words.
-func targetSays(v *Verdict) string {
-	what, against := v.base(), strings.TrimPrefix(v.What, v.base())
-	if v.least() {
-		return "at least " + quantity(what, v.Limit) + against
-	}
-	return what + " at most " + quantity(what, v.Limit) + against
-}
-
-// quantity is a measured value with its unit.
-func quantity(what string, f float64) string {
-	switch what {
-	case "rps":
-		return plainly(f, rate) + " requests/s"
-	case "failures":
-		return trimmed(f*100, 2) + " %"
-	}
-	return plainly(f, millis) + " ms"
-}
-
-// plainly leaves a whole number whole, as limits are.
-func plainly(f float64, write func(float64) string) string {
-	if f == math.Trunc(f) {
-		return grouped(int64(f))
-	}
-	return write(f)
-}
-
-// interval is the confidence interval of what was measured; "" where there is none.
-func interval(v Verdict) string {
-	if v.Low == v.High {
-		return ""
-	}
-	return quantity(v.base(), v.Low) + " to " + quantity(v.base(), v.High)
 }
