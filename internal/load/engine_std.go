@@ -2,6 +2,7 @@ package load
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"fmt"
@@ -9,17 +10,24 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // stdWire sends with net/http. A deadline for each exchange is set on the connection
 // itself: a context with one costs more than all the rest here.
+//
+// net/http sends a GET again, on another connection, where one that it used before
+// breaks without an answer. What a server failed at would be counted as an answer, and
+// two requests as one: once something was sent, no connection is made in an exchange.
 type stdWire struct {
 	timeout   time.Duration
 	transport *http.Transport
+	sent      atomic.Bool // something, in this exchange
 
 	mu     sync.Mutex
 	conns  map[net.Conn]struct{}
+	broke  error // how the last connection did
 	closed bool
 }
 
@@ -32,6 +40,9 @@ func newStdWire(ctx context.Context, o wireOptions) *stdWire {
 		MaxConnsPerHost:     1,
 		TLSHandshakeTimeout: o.timeout,
 		DialContext: func(_ context.Context, network, address string) (net.Conn, error) {
+			if w.sent.Load() {
+				return nil, w.broken()
+			}
 			c, err := dialer.DialContext(ctx, network, address)
 			if err != nil {
 				return nil, err
@@ -60,6 +71,31 @@ func (w *stdWire) keep(c net.Conn) net.Conn {
 	return kept
 }
 
+func (w *stdWire) broken() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return cmp.Or(w.broke, io.EOF)
+}
+
+func (c *keptConn) Write(b []byte) (int, error) {
+	c.w.sent.Store(true) // before an answer can come
+	n, err := c.Conn.Write(b)
+	if n == 0 {
+		c.w.sent.Store(false)
+	}
+	return n, err
+}
+
+func (c *keptConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if err != nil {
+		c.w.mu.Lock()
+		c.w.broke = err
+		c.w.mu.Unlock()
+	}
+	return n, err
+}
+
 func (c *keptConn) Close() error {
 	c.w.mu.Lock()
 	delete(c.w.conns, c)
@@ -85,6 +121,7 @@ func (w *stdWire) exchange(q *request, a *answer) error {
 	if q.body != nil {
 		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(q.body)), int64(len(q.body))
 	}
+	w.sent.Store(false)
 	w.deadline(time.Now().Add(w.timeout))
 	response, err := w.transport.RoundTrip(&r)
 	if err != nil {
