@@ -126,12 +126,15 @@ func (r *run) lead(ctx context.Context) {
 // end has the run end now.
 func (r *run) end(reason error) { r.endAt(r.now(), reason) }
 
-// endAt has the run end, once; the first reason stays.
+// endAt has the run end, once; the first reason stays, and is logged if there is one.
 func (r *run) endAt(at time.Duration, reason error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.state == Stopping || r.state == Stopped {
 		return
+	}
+	if reason != nil {
+		r.log.Error("the run ends", "reason", reason.Error())
 	}
 	r.state, r.reason, r.endedAt = Stopping, reason, at
 	r.stats.steadyTo(r.endedAt)
@@ -142,12 +145,6 @@ func (r *run) endAt(at time.Duration, reason error) {
 		}
 	}
 	close(r.ended)
-}
-
-// fail ends a run that can't go on, with its reason.
-func (r *run) fail(err error) {
-	r.log.Error("the run ends", "reason", err.Error())
-	r.end(err)
 }
 
 // await waits for the users, and cuts off those that take too long.
@@ -306,11 +303,21 @@ func (r *run) settled() {
 		r.tryOpen()
 		return
 	}
+	r.settle()
+}
+
+// settle begins the steady window now that all users are there, and tells when.
+func (r *run) settle() time.Duration {
 	if r.ResetStats {
-		r.drain()
-		r.stats.reset()
+		r.forget()
 	}
-	r.steady()
+	return r.steady()
+}
+
+// forget forgets what was counted; the caller holds mu.
+func (r *run) forget() {
+	r.drain()
+	r.stats.reset(r.now())
 }
 
 // steady begins the window that targets are held against, and tells when that is.
@@ -335,7 +342,7 @@ func (r *run) tryOpen() {
 	if r.schedule == nil || r.state != Running || r.starting > 0 || r.opened > 0 {
 		return
 	}
-	r.opened = r.steady()
+	r.opened = r.settle()
 	close(r.open)
 }
 

@@ -116,13 +116,12 @@ func (r *Runner) Stop() {
 // Reset forgets what was counted.
 func (r *Runner) Reset() {
 	if last := r.run(); last != nil {
-		last.drain()
-		last.stats.reset()
 		last.mu.Lock()
-		if last.state == Running {
+		defer last.mu.Unlock()
+		last.forget()
+		if last.state == Running && (last.schedule == nil || last.opened > 0) {
 			last.steady()
 		}
-		last.mu.Unlock()
 	}
 }
 

@@ -67,7 +67,7 @@ type Figures struct {
 	Throttled                   int64 // of Failures, those answered 429
 	Bytes                       int64 // of bodies, as they were sent
 	Response, Service           Latency
-	RPS, FailuresPerSecond      float64 // over the run
+	RPS, FailuresPerSecond      float64 // over the run, or since a reset
 	CurrentRPS, CurrentFailures float64 // a second, over the last ten
 	Current                     Latency // response times of the last ten seconds
 	FirstRequest, LastRequest   time.Time
@@ -153,7 +153,7 @@ func (r *run) snapshot() *Snapshot {
 	}
 	s.GeneratorCPU = r.cpu.share(now)
 	for _, e := range r.stats.all() {
-		f := e.figures(r.stats.second, r.stats.seconds, now, steady)
+		f := e.figures(r.stats.second, r.stats.seconds, now-r.stats.since, steady)
 		f.FirstRequest, f.LastRequest = at(e.first), at(e.last)
 		s.Endpoints = append(s.Endpoints, f)
 	}
@@ -185,10 +185,10 @@ func perSecond(n int64, d time.Duration) float64 {
 	return float64(n) / d.Seconds()
 }
 
-func (e *entry) figures(second, passed int, run, steady time.Duration) Figures {
+func (e *entry) figures(second, passed int, counted, steady time.Duration) Figures {
 	f := Figures{
 		Method: e.method, Name: e.name, Requests: e.whole.requests, Failures: e.whole.failures, Throttled: e.whole.throttled, Bytes: e.whole.bytes,
-		Response: e.whole.response.summary(), Service: e.service.summary(), RPS: perSecond(e.whole.requests, run), FailuresPerSecond: perSecond(e.whole.failures, run),
+		Response: e.whole.response.summary(), Service: e.service.summary(), RPS: perSecond(e.whole.requests, counted), FailuresPerSecond: perSecond(e.whole.failures, counted),
 		Steady: Window{Requests: e.steady.requests, Failures: e.steady.failures, RPS: perSecond(e.steady.requests, steady), Response: e.steady.response.summary(), Service: e.steadyServed.summary()},
 	}
 	if e.steady.requests > 0 {

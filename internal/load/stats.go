@@ -175,11 +175,12 @@ type stats struct {
 	total      *entry
 	failures   map[failureKey]*occurrences
 	exceptions map[string]*occurrences
-	slips      *latency // of the steady window
-	second     int      // which of recent is the present one
-	seconds    int      // how many have passed
-	heat       Heat     // of the present second
-	from, to   time.Duration
+	slips      *latency      // of the steady window
+	second     int           // which of recent is the present one
+	seconds    int           // how many have passed
+	heat       Heat          // of the present second
+	since      time.Duration // when counting began: with the run, or a reset
+	from, to   time.Duration // the steady window
 	rows       []Row
 	rowed      time.Duration // when the last row ended
 	delta      *delta        // nil unless a master wants to know
@@ -199,12 +200,13 @@ func (s *stats) clear() {
 	s.entries, s.failures, s.exceptions = map[endpoint]*entry{}, map[failureKey]*occurrences{}, map[string]*occurrences{}
 	s.total = newEntry("", Aggregated)
 	s.slips.reset()
-	s.seconds = 0
+	s.seconds, s.heat = 0, Heat{}
 }
 
-func (s *stats) reset() {
+func (s *stats) reset(at time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.since = at
 	s.clear()
 }
 

@@ -266,12 +266,11 @@ func newLink(u *url.URL) *link { return &link{url: u, target: u.RequestURI()} }
 // live does tasks until the run or the user ends. A task that panics is an exception,
 // as in Locust, and the user goes on.
 func (u *User) live() {
-	err := u.start()
-	u.run.started()
-	if err != nil {
-		u.run.fail(err)
+	if err := u.start(); err != nil {
+		u.run.end(err) // before arrivals can begin
 		return
 	}
+	u.run.started()
 	if u.run.schedule != nil {
 		u.arrive()
 	} else {
