@@ -25,7 +25,7 @@ type feed struct {
 
 	mu       sync.Mutex
 	epoch    int64             // which rows these are: those of another run, or joined ones, are other rows
-	began    time.Time         // of the run that the rows are of
+	first    time.Time         // the end of the first row, which is another's when rows were joined; zero without rows
 	rows     []json.RawMessage // of the run, from its beginning
 	parts    map[string]template.HTML
 	now      event // without rows and parts
@@ -82,9 +82,14 @@ func (f *feed) tell(message []byte) {
 // update takes a view, and returns what of it is new.
 func (f *feed) update() event {
 	v := f.view()
-	if !v.Started.Equal(f.began) || len(v.Charted) < len(f.rows) || f.epoch == 0 {
-		f.epoch, f.began, f.rows = time.Now().UnixNano(), v.Started, nil
+	first := time.Time{}
+	if len(v.Charted) > 0 {
+		first = v.Charted[0].At
 	}
+	if f.epoch == 0 || len(v.Charted) < len(f.rows) || len(f.rows) > 0 && !first.Equal(f.first) {
+		f.epoch, f.rows = time.Now().UnixNano(), nil
+	}
+	f.first = first
 	e := event{From: len(f.rows), Rows: encodeRows(v.Charted[len(f.rows):]), State: v.State, Users: v.Plan.Users, Rate: v.Plan.SpawnRate, Parts: v.parts()}
 	f.rows = append(f.rows, e.Rows...)
 	whole := e.Parts

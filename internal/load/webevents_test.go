@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // stream is a reader of /events.
@@ -212,6 +214,26 @@ func TestRowsThatWereJoinedAreToldAnew(t *testing.T) {
 	}
 	if e := decode(t, again); e.From != 0 || len(e.Rows) != 30 {
 		t.Errorf("with the id of before: %d rows from %d", len(e.Rows), e.From)
+	}
+}
+
+func TestRowsThatWereJoinedWhileNobodyWatchedAreToldAnew(t *testing.T) {
+	s, verdicts := sampleRun(t)
+	now := newView(s, minute(10), verdicts)
+	f := scripted(t, now)
+	first, events, err := f.watch("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.leave(events)
+	joined := downsample(minute(60), 30) // more than the feed has, and none of them among its own
+	*now = *newView(s, joined, verdicts)
+	again, _, err := f.watch(decode(t, first).id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(texts(encodeRows(joined)), texts(decode(t, again).Rows)); diff != "" {
+		t.Error(diff)
 	}
 }
 
