@@ -183,7 +183,10 @@ func solve(rate, slope, n float64) float64 {
 	return 2 * n / (rate + root)
 }
 
-func seconds(s float64) time.Duration { return time.Duration(math.Round(s * float64(time.Second))) }
+// seconds is a time of so many seconds, at most 30 years: what is rarer never comes.
+func seconds(s float64) time.Duration {
+	return time.Duration(math.Round(min(s, 30*365*86400) * float64(time.Second)))
+}
 
 // ParseRunTime reads a time as Locust does: 20 (seconds), 20s, 3m, 1h20m.
 func ParseRunTime(text string) (time.Duration, error) {

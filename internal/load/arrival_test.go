@@ -157,3 +157,11 @@ func TestRunTimesAreLocusts(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatIsVeryRareComesInTheFarFuture(t *testing.T) {
+	for _, every := range []float64{1e9, 1e13, 1e300} {
+		if d := seconds(every); d < 29*365*24*time.Hour {
+			t.Errorf("%g seconds are %v", every, d)
+		}
+	}
+}
