@@ -17,25 +17,25 @@ import (
 type loadtestCmd struct {
 	Classes []string `arg:"" optional:"" name:"class" help:"Classes of users; PayrixaAPIUser if none is given. --list shows them."`
 
-	Host      string   `short:"H" locust:"HOST" default:"http://localhost:8000" placeholder:"URL" help:"The server to test, as http://localhost:8000."`
+	Host      string   `short:"H" locust:"HOST" default:"http://localhost:8000" help:"The server to test, as http://localhost:8000."`
 	Users     *int     `short:"u" locust:"USERS" placeholder:"N" help:"Users at once: 1 if not given, with --arrival-rate 100."`
 	SpawnRate *float64 `short:"r" locust:"SPAWN_RATE" placeholder:"N" help:"Users that begin each second: 1 if not given, with --arrival-rate all of them."`
 	RunTime   runTime  `short:"t" locust:"RUN_TIME" placeholder:"TIME" help:"Stop after this time, as 20 (seconds), 20s, 3m, 1h20m. Without it a run goes on until it is stopped."`
 	Headless  bool     `locust:"HEADLESS" help:"Begin at once and serve no page."`
 	Autostart bool     `locust:"AUTOSTART" help:"Begin at once, and serve the page."`
 	Autoquit  int      `locust:"AUTOQUIT" default:"-1" placeholder:"SECONDS" help:"With --autostart: quit so many seconds after the run."`
-	WebHost   string   `locust:"WEB_HOST" default:"127.0.0.1" placeholder:"ADDRESS" help:"Where the page is served. Beyond loopback anyone who reaches it can start loads: give --web-auth too."`
-	WebPort   int      `short:"P" locust:"WEB_PORT" default:"8089" placeholder:"PORT" help:"The page's port."`
+	WebHost   string   `locust:"WEB_HOST" default:"127.0.0.1" help:"Where the page is served; * is everywhere. Beyond loopback anyone who reaches it can start loads: give --web-auth too."`
+	WebPort   int      `short:"P" locust:"WEB_PORT" default:"8089" help:"The page's port."`
 	WebAuth   string   `locust:"WEB_AUTH" secret:"" placeholder:"NAME:PASSWORD" help:"What the page asks for."`
-	Tags      []string `short:"T" locust:"TAGS" placeholder:"TAG" help:"Only tasks with one of these tags."`
-	Exclude   []string `short:"E" name:"exclude-tags" locust:"EXCLUDE_TAGS" placeholder:"TAG" help:"No tasks with one of these tags."`
+	Tags      []string `short:"T" locust:"TAGS" placeholder:"TAG" help:"Only tasks with one of these tags; more with commas, or -T again."`
+	Exclude   []string `short:"E" name:"exclude-tags" locust:"EXCLUDE_TAGS" placeholder:"TAG" help:"No tasks with one of these tags; more with commas, or -E again."`
 
 	ArrivalRate string        `placeholder:"RATE" help:"The open model: tasks begin on a schedule, whatever the server does. 500 a second; poisson 500; stages, as 100 for 30s, 500 over 1m, 500 for 2m."`
 	NoWait      bool          `help:"Users don't wait between tasks."`
 	Engine      string        `default:"std" enum:"std,fast" help:"What sends requests: std (net/http) or fast (fasthttp), which takes a third of the processor time."`
 	Seed        uint64        `placeholder:"N" help:"Where random numbers begin, so that a run can be repeated. Drawn and printed if not given."`
-	Timeout     time.Duration `default:"60s" help:"How long an answer may take."`
-	StopTimeout runTime       `locust:"STOP_TIMEOUT" default:"5s" placeholder:"TIME" help:"How long tasks may go on at the end, before their requests are cut off and count as failed."`
+	Timeout     runTime       `default:"60s" help:"How long an answer may take."`
+	StopTimeout stopTime      `short:"s" locust:"STOP_TIMEOUT" default:"5s" help:"How long tasks may go on at the end, before their requests are cut off and count as failed."`
 	MaxSlip     time.Duration `default:"5ms" help:"How late this program itself may be with a hundredth of the requests, before the run says nothing and the exit code is 98."`
 	ResetStats  bool          `locust:"RESET_STATS" help:"Forget what was counted before all users were there."`
 
@@ -47,7 +47,7 @@ type loadtestCmd struct {
 	Targets         string `placeholder:"FILE" help:"Targets for requests a second, percentiles and failures of each endpoint, as loadtest/targets.json has them. Without it the performance guide's table."`
 	Baseline        string `placeholder:"FILE" help:"The --json of an earlier run; what became slower beyond its noise is a missed target."`
 	AbortOnFail     bool   `help:"Stop as soon as a latency or failure target is missed for good."`
-	ExitCodeOnError int    `locust:"EXIT_CODE_ON_ERROR" default:"1" placeholder:"CODE" help:"The exit code when a request failed; 0 to let failures pass."`
+	ExitCodeOnError int    `locust:"EXIT_CODE_ON_ERROR" default:"1" help:"The exit code when a request failed; 0 to let failures pass."`
 
 	CSV            string `name:"csv" locust:"CSV" placeholder:"PREFIX" help:"Write PREFIX_stats.csv, _stats_history.csv, _failures.csv and _exceptions.csv, each second and at the end."`
 	CSVFullHistory bool   `name:"csv-full-history" locust:"CSV_FULL_HISTORY" help:"A row for each endpoint in the history, not only for all together."`
@@ -62,8 +62,8 @@ type loadtestCmd struct {
 	LogLevel       string `name:"loglevel" short:"L" locust:"LOGLEVEL" default:"info" help:"What is logged: debug, info, warning, error or critical."`
 
 	Worker     bool   `locust:"MODE_WORKER" help:"Be a worker of a Locust master, whose locustfile has the same classes: loadtest/locustfile.py."`
-	MasterHost string `locust:"MASTER_NODE_HOST" default:"127.0.0.1" placeholder:"ADDRESS" help:"Where the master is."`
-	MasterPort int    `locust:"MASTER_NODE_PORT" default:"5557" placeholder:"PORT" help:"The master's port."`
+	MasterHost string `locust:"MASTER_NODE_HOST" default:"127.0.0.1" help:"Where the master is."`
+	MasterPort int    `locust:"MASTER_NODE_PORT" default:"5557" help:"The master's port."`
 }
 
 func (*loadtestCmd) Help() string {
@@ -92,6 +92,18 @@ func (t *runTime) UnmarshalText(text []byte) error {
 	return err
 }
 
+// stopTime is a runTime that may be 0, which is Locust's default: cut off at once.
+type stopTime time.Duration
+
+// UnmarshalText reads 0, 20, 20s, 3m or 1h20m.
+func (t *stopTime) UnmarshalText(text []byte) error {
+	if s := string(text); s == "0" || s == "0s" {
+		*t = 0
+		return nil
+	}
+	return (*runTime)(t).UnmarshalText(text)
+}
+
 func (t runTime) String() string { return time.Duration(t).String() }
 
 // plan makes of the options what a run is to be, and all classes there are.
@@ -105,7 +117,7 @@ func (c *loadtestCmd) plan() (p load.Plan, all []*load.Class, err error) {
 	}
 	p = load.Plan{
 		Host: strings.TrimSuffix(c.Host, "/"), RunTime: time.Duration(c.RunTime), Seed: c.Seed,
-		Engine: load.Engine(c.Engine), Timeout: c.Timeout, StopTimeout: time.Duration(c.StopTimeout), MaxSlip: c.MaxSlip, ResetStats: c.ResetStats,
+		Engine: load.Engine(c.Engine), Timeout: time.Duration(c.Timeout), StopTimeout: time.Duration(c.StopTimeout), MaxSlip: c.MaxSlip, ResetStats: c.ResetStats,
 		UserAgent: "upstream-loadtest/" + version,
 	}
 	if p.Seed == 0 {

@@ -49,7 +49,7 @@ func TestALoadTestCountsTheSameInEveryPlace(t *testing.T) {
 	w, s := inSQLite(t), serving(t, nil)
 	prefix, report := filepath.Join(w.dir, "out"), filepath.Join(w.dir, "result.json")
 	r := s.loadtest(w, "--arrival-rate", "200", "-t", "3s", "--csv", prefix, "--json", report, "--html", prefix+".html", "--junit", prefix+".xml", "--summary", prefix+".md")
-	if r.code != exitOK {
+	if r.code != exitOK && r.code != load.ExitTargets { // the guide's, on a slow machine
 		t.Fatalf("exit code %d\n%s", r.code, r.stderr)
 	}
 	served := float64(s.served.Load())
@@ -115,6 +115,7 @@ func TestTheExitCodeTellsWhatCameOfALoadTest(t *testing.T) {
 	}
 	w := inSQLite(t)
 	health := `"name":"/api/v1/health/","method":"GET"`
+	lenient := []string{"--targets", w.file("lenient.json", `[{`+health+`,"max_p50_ms":600000}]`)} // the guide's would depend on this machine
 	for _, test := range []struct {
 		name    string
 		handler http.HandlerFunc
@@ -122,10 +123,10 @@ func TestTheExitCodeTellsWhatCameOfALoadTest(t *testing.T) {
 		code    int
 		says    []string
 	}{
-		{"nothing to complain of", nil, nil, exitOK, nil},
+		{"nothing to complain of", nil, lenient, exitOK, nil},
 		{"requests that failed", failing, nil, exitFailed, []string{"status 500"}},
 		{"requests that failed, by a code of the user's", failing, []string{"--exit-code-on-error", "7"}, 7, []string{"status 500"}},
-		{"requests that failed, let pass", failing, []string{"--exit-code-on-error", "0"}, exitOK, []string{"status 500"}},
+		{"requests that failed, let pass", failing, append([]string{"--exit-code-on-error", "0"}, lenient...), exitOK, []string{"status 500"}},
 		{"a target that is missed", slow, nil, load.ExitTargets, []string{"missed"}},
 		{"a target of a file", nil, []string{"--targets", w.file("met.json", `[{`+health+`,"max_p50_ms":60000,"min_rps":1,"max_failure_share":0}]`)}, exitOK, []string{"met"}},
 		{"a target of a file that is missed", failing, []string{"--exit-code-on-error", "0", "--targets", w.file("missed.json", `[{`+health+`,"max_failure_share":0.1}]`)}, load.ExitTargets, []string{"missed"}},
@@ -308,5 +309,63 @@ func TestThePageIsServedUntilItsRunIsOver(t *testing.T) {
 	contains(t, seen, `"user_count":2`, `"total_rps"`)
 	if r := <-ended; r.code != exitOK {
 		t.Errorf("exit code %d\n%s", r.code, r.stderr)
+	}
+}
+
+func TestARunThatIsStoppedFromThePageIsInTheFilesWhileThePageGoesOn(t *testing.T) {
+	w, s := inSQLite(t), serving(t, nil)
+	port, prefix := freePort(t), filepath.Join(w.dir, "out")
+	ctx, quit := context.WithCancel(context.Background())
+	ended := make(chan result)
+	go func() {
+		ended <- w.runWith(ctx, nil, "loadtest", "--host", s.URL, "-P", port, "--autostart", "--no-wait", "-T", "health", "--csv", prefix)
+	}()
+	for s.served.Load() < 50 {
+		time.Sleep(time.Millisecond)
+	}
+	answer, err := http.Get("http://127.0.0.1:" + port + "/stop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = answer.Body.Close()
+	for served := float64(s.served.Load()); lastCell(t, prefix+"_stats.csv", "Request Count") != served; {
+		time.Sleep(10 * time.Millisecond) // for ever where the final state is not written
+	}
+	quit()
+	<-ended
+}
+
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return fmt.Sprint(l.Addr().(*net.TCPAddr).Port)
+}
+
+func TestNothingBeginsWhereThePageCantBeServed(t *testing.T) {
+	w, s := inSQLite(t), serving(t, nil)
+	_, taken, _ := net.SplitHostPort(s.Listener.Addr().String())
+	before := w.file("out_stats_history.csv", "an earlier run")
+	for _, args := range [][]string{{"-P", taken}, {"-P", freePort(t), "--web-auth", "no-password"}} {
+		r := w.runWith(context.Background(), nil, append([]string{"loadtest", "--host", s.URL, "--autostart", "--csv", filepath.Join(w.dir, "out")}, args...)...)
+		if r.code != exitFailed || s.served.Load() > 0 || w.read(before) != "an earlier run" || strings.Contains(r.stderr, "starting") {
+			t.Errorf("%v: exit code %d, %d requests\n%s", args, r.code, s.served.Load(), r.stderr)
+		}
+	}
+}
+
+func TestTimesAreGivenAsLocustTakesThem(t *testing.T) {
+	w, s := inSQLite(t), serving(t, nil)
+	r := s.loadtest(w, "-T", "health", "-t", "1", "-s", "0", "--timeout", "20")
+	if r.code != exitOK {
+		t.Errorf("exit code %d\n%s", r.code, r.stderr)
+	}
+	for _, args := range [][]string{{"--timeout", "0"}, {"-s", "soon"}, {"--max-slip=-1ms"}} {
+		if r := s.loadtest(w, args...); r.code != exitUsage {
+			t.Errorf("%v: exit code %d\n%s", args, r.code, r.stderr)
+		}
 	}
 }

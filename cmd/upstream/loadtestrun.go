@@ -102,14 +102,22 @@ type loadtest struct {
 	runner   *load.Runner
 	console  *load.Console
 	csv      *load.CSVWriter // nil for none
+	ended    time.Time       // when the last run did whose final state is written
 	missed   int             // seconds for which a target has been missed, for --abort-on-fail
 }
 
 func (t *loadtest) run() (err error) {
+	t.runner = load.NewRunner(t.app, t.log)
+	var page *openPage // nil for none
+	if !t.Headless {
+		if page, err = t.openPage(); err != nil {
+			return err
+		}
+		defer page.close()
+	}
 	if err = t.prepare(); err != nil {
 		return err
 	}
-	t.runner = load.NewRunner(t.app, t.log)
 	if t.Headless || t.Autostart {
 		t.log.Info("starting", "users", t.plan.Users, "host", t.plan.Host, "seed", t.plan.Seed)
 		if err = t.runner.Start(t.plan); err != nil {
@@ -120,7 +128,7 @@ func (t *loadtest) run() (err error) {
 	defer restore()
 	if t.Headless {
 		t.watch(t.runner.Done())
-	} else if err = t.servePage(); err != nil {
+	} else if err = t.servePage(page); err != nil {
 		return err
 	}
 	return t.conclude()
@@ -189,8 +197,11 @@ func (t *loadtest) watch(done <-chan struct{}) {
 
 func (t *loadtest) tick(n int) {
 	s := t.runner.Snapshot()
-	if s.State == load.Ready || s.State == load.Stopped {
+	if s.State == load.Ready || s.State == load.Stopped && s.Ended.Equal(t.ended) {
 		return
+	}
+	if s.State == load.Stopped { // its final state, once: the page may begin another
+		t.ended, t.missed = s.Ended, 0
 	}
 	if t.csv != nil {
 		if err := t.csv.Tick(s); err != nil {
@@ -288,27 +299,42 @@ func (t *loadtest) writeFile(path string, write func(io.Writer) error) error {
 	return errors.Join(write(f), f.Close())
 }
 
-// servePage serves the page until it is to end: by Ctrl-C, or some time after the run.
-func (t *loadtest) servePage() error {
-	address := net.JoinHostPort(t.WebHost, strconv.Itoa(t.WebPort))
+// openPage is the page and where it is served. It is opened before anything else, so
+// that no run begins and no file is emptied where it can't be.
+type openPage struct {
+	*load.Page
+	net.Listener
+}
+
+func (p *openPage) close() {
+	p.Page.Close()
+	_ = p.Listener.Close() // the server has, unless it never began
+}
+
+func (t *loadtest) openPage() (*openPage, error) {
+	address := net.JoinHostPort(strings.TrimPrefix(t.WebHost, "*"), strconv.Itoa(t.WebPort)) // Locust writes * for all
 	l, err := net.Listen("tcp", address)
 	if err != nil {
-		return upstream.Errorf(upstream.Unavailable, "can't serve the page at %s: %w; --web-port names another port, --headless needs none", address, err)
+		return nil, upstream.Errorf(upstream.Unavailable, "can't serve the page at %s: %w; --web-port names another port, --headless needs none", address, err)
 	}
 	page, err := load.NewPage(t.runner, load.PageOptions{
 		Plan: t.plan, Classes: t.classes, Targets: t.targets, Auth: t.WebAuth, Version: version, Logs: t.lines.all,
 	})
 	if err != nil {
-		return errors.Join(err, l.Close())
+		return nil, errors.Join(err, l.Close())
 	}
-	defer page.Close()
 	if t.WebAuth == "" && !loopback(address) {
 		t.log.Warn("anyone who reaches the page can start loads; --web-auth asks for a name and a password", "address", address)
 	}
-	server := &http.Server{Handler: page, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute}
+	return &openPage{page, l}, nil
+}
+
+// servePage serves the page until it is to end: by Ctrl-C, or some time after the run.
+func (t *loadtest) servePage(page *openPage) error {
+	server := &http.Server{Handler: page.Page, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute}
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(l) }()
-	t.log.Info("the page is at http://" + l.Addr().String())
+	go func() { failed <- server.Serve(page.Listener) }()
+	t.log.Info("the page is at http://" + page.Addr().String())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -107,7 +107,7 @@ func percentHead(q float64) string { return strconv.FormatFloat(q, 'f', -1, 64) 
 func (c Console) errors(s *Snapshot) {
 	if len(s.Failures) > 0 {
 		fmt.Fprintln(c.Out, "Error report")
-		t := textTable{columns: []column{{head: "# occurrences"}, {head: "Error", left: true, name: true}}}
+		t := textTable{columns: []column{{head: "# occurrences"}, {head: "Error", left: true}}}
 		for _, f := range s.Failures {
 			t.rows = append(t.rows, []string{strconv.FormatInt(f.Occurrences, 10), strings.TrimSpace(f.Method+" "+f.Name) + ": " + f.Error})
 		}
@@ -115,7 +115,7 @@ func (c Console) errors(s *Snapshot) {
 	}
 	if len(s.Exceptions) > 0 {
 		fmt.Fprintln(c.Out, "Exceptions of tasks")
-		t := textTable{columns: []column{{head: "# occurrences"}, {head: "Exception", left: true, name: true}}}
+		t := textTable{columns: []column{{head: "# occurrences"}, {head: "Exception", left: true}}}
 		for _, e := range s.Exceptions {
 			t.rows = append(t.rows, []string{strconv.FormatInt(e.Count, 10), e.Message})
 		}

@@ -513,6 +513,8 @@ func TestPlansThatCantBeAreRefusedWithAllThatIsWrong(t *testing.T) {
 		{func(p *Plan) { p.Host = "localhost:8000" }, `host "localhost:8000"`},
 		{func(p *Plan) { p.Host = "" }, "host"},
 		{func(p *Plan) { p.Host = "ftp://x" }, "host"},
+		{func(p *Plan) { p.Host = "http://somebody:hunter2@x" }, "host: give an address without a name and a password"},
+		{func(p *Plan) { p.MaxSlip = -1 }, "a slip of at most -1ns"},
 		{func(p *Plan) { p.Engine = "steam" }, `no engine "steam"`},
 		{func(p *Plan) { p.Classes = nil }, "no user classes"},
 	} {

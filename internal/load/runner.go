@@ -43,6 +43,9 @@ func (p *Plan) Check() error {
 	if !(p.SpawnRate > 0 && p.SpawnRate <= maxSpawnRate) {
 		add("a spawn rate of %v: give more than 0 users a second, at most %d", p.SpawnRate, maxSpawnRate)
 	}
+	if p.MaxSlip < 0 {
+		add("a slip of at most %v: give more than 0", p.MaxSlip)
+	}
 	if p.RunTime < 0 {
 		add("a run time of %v: give more than 0", p.RunTime)
 	}
@@ -57,6 +60,9 @@ func (p *Plan) Check() error {
 
 // CheckHost tells what is wrong with the address of a server.
 func CheckHost(host string) error {
+	if strings.Contains(host, "@") { // a password is not for logs
+		return errors.New("host: give an address without a name and a password, like http://localhost:8000")
+	}
 	u, err := url.Parse(host)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
 		return fmt.Errorf("host %q: give an address like http://localhost:8000", host)
