@@ -127,6 +127,58 @@ func TestARunFromTheFormToItsFiles(t *testing.T) {
 	}
 }
 
+// What somebody reads does not change under their eyes: paused, marked or zoomed into.
+func TestFiguresStandStillWhereTheyAreAskedTo(t *testing.T) {
+	b := openBrowser(t)
+	_, url := loadPage(t, "--autostart", "--users", "2", "--spawn-rate", "20")
+	b.open(url)
+	moves := func() {
+		t.Helper()
+		before := js[int](b, requests)
+		b.until(fmt.Sprintf("%s > %d", requests, before))
+	}
+	stands := func(what string) {
+		t.Helper()
+		time.Sleep(time.Second) // an event that has come already
+		before := js[int](b, requests)
+		rows := js[int](b, `Number(document.querySelector('[data-chart="rps"]').dataset.rows)`)
+		time.Sleep(2500 * time.Millisecond)
+		if now := js[int](b, requests); now != before {
+			t.Errorf("%s: %d requests become %d", what, before, now)
+		}
+		if now := js[int](b, `Number(document.querySelector('[data-chart="rps"]').dataset.rows)`); what == "marked" && now <= rows {
+			t.Error("nothing else moves either")
+		}
+	}
+	moves()
+	b.click("#pause")
+	stands("paused")
+	b.click("#pause")
+	moves()
+	js[any](b, `getSelection().selectAllChildren(document.querySelector("#statistics-table"))`)
+	stands("marked")
+	js[any](b, `getSelection().removeAllRanges()`)
+	moves()
+
+	b.click(`[href="#charts"]`)
+	b.until(`Number(document.querySelector('[data-chart="rps"]').dataset.rows) > 5 && document.querySelector('[data-chart="rps"] .u-over')`)
+	mouse := `{
+		const over = document.querySelector('[data-chart="rps"] .u-over'), at = over.getBoundingClientRect();
+		var mouse = (name, part, where) => where.dispatchEvent(new MouseEvent(name, {clientX: at.left + at.width * part, clientY: at.top + 50, bubbles: true, movementX: 1}));
+		var timeAt = part => { mouse("mousemove", part, over); return document.querySelector('[data-chart="rps"] .u-value').textContent; };
+	}`
+	js[any](b, mouse+`; over = document.querySelector('[data-chart="rps"] .u-over'); mouse("mousemove", .4, over); mouse("mousedown", .4, over); mouse("mousemove", .7, over); mouse("mouseup", .7, document)`)
+	time.Sleep(200 * time.Millisecond)
+	edges := `[timeAt(.01), timeAt(.99)].join()`
+	before := js[string](b, edges)
+	rows := js[int](b, `Number(document.querySelector('[data-chart="rps"]').dataset.rows)`)
+	b.until(fmt.Sprintf(`Number(document.querySelector('[data-chart="rps"]').dataset.rows) > %d`, rows+1))
+	if now := js[string](b, edges); now != before {
+		t.Errorf("a chart that is zoomed into moves from %s to %s", before, now)
+	}
+	b.quiet()
+}
+
 func readCSV(t *testing.T, url string) [][]string {
 	t.Helper()
 	answer, err := http.Get(url)
