@@ -239,4 +239,3 @@ func TestEachUserHasCookiesAndAConnectionOfItsOwn(t *testing.T) {
 		}
 	})
 }
-
