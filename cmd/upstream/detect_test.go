@@ -13,11 +13,23 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// year fills customer 1 with a year of claims with planted drifts.
+// years are the SQLite databases that year has made, by their number of claims.
+var years = map[int][]byte{}
+
+// year fills customer 1, the only one, with a year of claims with planted drifts.
+// A size is generated once in SQLite; those who want it later get a copy.
 func (w *world) year(records int) {
 	w.Helper()
+	path, embedded := strings.CutPrefix(w.database, "sqlite:")
+	if years[records] != nil && embedded {
+		w.file(filepath.Base(path), string(years[records]))
+		return
+	}
 	w.must("customer", "create", "North")
 	w.must("generate-synthetic-data", "--customer", "1", "--records", strconv.Itoa(records), "--as-of", "2026-06-30")
+	if embedded {
+		years[records] = []byte(w.read(path))
+	}
 }
 
 // events runs detection and returns its events without what names the run.
@@ -298,7 +310,7 @@ func TestDetectionThatCannotBeDoneSaysWhy(t *testing.T) {
 
 func TestFeedTellsWhatWhereSinceWhenAndWhichClaims(t *testing.T) {
 	w := inSQLite(t)
-	w.year(120_000)
+	w.year(60_000)
 	feed := w.must("detect-drift", "--customer", "1")
 	contains(t, feed, "as of 2026-06-30", "ALERT #1  ", "denials ", " % → ", " since ", "$", " a month", "change between", "claims: ")
 	smaller := w.must("detect-drift", "--customer", "1", "--budget", "0.001")

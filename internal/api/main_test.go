@@ -2,25 +2,18 @@ package api
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"os"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/getkin/kin-openapi/openapi3"
-	"github.com/getkin/kin-openapi/openapi3filter"
-	"github.com/getkin/kin-openapi/routers"
-	"github.com/getkin/kin-openapi/routers/gorillamux"
 	"upstream"
 	"upstream/internal/auth"
 	"upstream/internal/jobs"
@@ -307,91 +300,6 @@ func (r *response) decoded() (v map[string]any) {
 	r.decode(&v)
 	return v
 }
-
-// judge holds every answer of a test against the document.
-type judge struct {
-	t      testing.TB
-	next   http.Handler
-	router routers.Router
-}
-
-func newJudge(t testing.TB, s *Server) *judge {
-	t.Helper()
-	loader := openapi3.NewLoader()
-	document, err := loader.LoadFromData(s.document.json)
-	if err == nil {
-		err = document.Validate(context.Background())
-	}
-	if err != nil {
-		t.Fatal("the document is no OpenAPI: ", err)
-	}
-	document.Servers = nil
-	router, err := gorillamux.NewRouter(document)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &judge{t, s, router}
-}
-
-func (j *judge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	recorder := &teeWriter{ResponseWriter: w, status: http.StatusOK}
-	j.next.ServeHTTP(recorder, r)
-	j.hold(r, recorder)
-}
-
-// hold compares an answer with the document; paths that are in no document have
-// problems or pages for answers.
-func (j *judge) hold(r *http.Request, got *teeWriter) {
-	path := r.URL.Path
-	if !strings.HasSuffix(path, "/") {
-		path += "/"
-	}
-	asked := &http.Request{Method: r.Method, URL: &url.URL{Path: path, RawQuery: r.URL.RawQuery}, Header: r.Header}
-	route, params, err := j.router.FindRoute(asked)
-	if err != nil || r.Method == http.MethodHead || got.status == http.StatusNotModified {
-		return
-	}
-	body := got.body.Bytes()
-	if got.Header().Get("Content-Encoding") == "gzip" {
-		unzipped, err := gzip.NewReader(bytes.NewReader(body))
-		if err == nil {
-			body, err = io.ReadAll(unzipped)
-		}
-		if err != nil {
-			j.t.Errorf("%s %s: %v", r.Method, r.URL.Path, err)
-		}
-	} else if got.Header().Get("Content-Encoding") != "" {
-		return
-	}
-	in := &openapi3filter.ResponseValidationInput{
-		RequestValidationInput: &openapi3filter.RequestValidationInput{Request: asked, PathParams: params, Route: route},
-		Status:                 got.status, Header: got.Header(), Options: &openapi3filter.Options{IncludeResponseStatus: true, MultiError: true},
-	}
-	in.SetBodyBytes(body)
-	if err := openapi3filter.ValidateResponse(context.Background(), in); err != nil {
-		j.t.Errorf("%s %s departs from the document: %v\n%s", r.Method, r.URL.RequestURI(), err, body)
-	}
-}
-
-// teeWriter keeps what it passes on.
-type teeWriter struct {
-	http.ResponseWriter
-	status int
-	body   bytes.Buffer
-}
-
-func (w *teeWriter) WriteHeader(status int) {
-	w.status = status
-	w.ResponseWriter.WriteHeader(status)
-}
-
-func (w *teeWriter) Write(p []byte) (int, error) {
-	w.body.Write(p)
-	return w.ResponseWriter.Write(p)
-}
-
-// Unwrap lets http.ResponseController through.
-func (w *teeWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 type syncBuffer struct {
 	mu sync.Mutex

@@ -153,8 +153,8 @@ func (c Console) reasons(verdicts []Verdict) {
 	for i := range verdicts {
 		v := &verdicts[i]
 		k := one{v.Method + " " + v.Name, string(v.Outcome), v.Why}
-		if v.Why == "" {
-			continue
+		if v.Why == "" || v.Outcome == Met && v.What != v.base() {
+			continue // how like the baseline it is shows in the table
 		}
 		if what[k] == nil {
 			order = append(order, k)

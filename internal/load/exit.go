@@ -41,12 +41,22 @@ func ExitCode(s *Snapshot, v []Verdict, o ExitOptions) (int, string) {
 	if why := s.generatorLimit(); why != "" {
 		return ExitGenerator, "The generator was the limit and the run says nothing of the server: " + why + "."
 	}
-	missed, unjudged := tallyOutcomes(v)
+	missed, unjudged, open := 0, 0, 0
+	for i := range v {
+		switch {
+		case v[i].Outcome == Missed:
+			missed++
+		case o.fails(&v[i]):
+			open++
+		case v[i].Outcome == Unjudged:
+			unjudged++
+		}
+	}
 	switch {
 	case missed > 0:
 		return ExitTargets, fmt.Sprintf("%d of %d targets were missed.", missed, len(v))
-	case unjudged > 0 && o.TargetsGiven:
-		return ExitTargets, fmt.Sprintf("%d of %d targets could not be judged.", unjudged, len(v))
+	case open > 0:
+		return ExitTargets, fmt.Sprintf("%d of %d targets could not be judged.", open, len(v))
 	case len(v) == 0:
 		return 0, "Nothing failed."
 	case unjudged > 0:
@@ -90,16 +100,10 @@ func (s *Snapshot) generatorLimit() string {
 	return ""
 }
 
-func tallyOutcomes(v []Verdict) (missed, unjudged int) {
-	for i := range v {
-		switch v[i].Outcome {
-		case Missed:
-			missed++
-		case Unjudged:
-			unjudged++
-		}
-	}
-	return missed, unjudged
+// fails tells whether a verdict counts as missed. What can't be compared with a
+// baseline does not: of that nobody asked for a certain figure.
+func (o *ExitOptions) fails(v *Verdict) bool {
+	return v.Outcome == Missed || v.Outcome == Unjudged && o.TargetsGiven && v.What == v.base()
 }
 
 // span is how long the steady window lasted.

@@ -184,8 +184,14 @@ func (s *Snapshot) notAsked(f *Figures, limit float64) string {
 	if busy >= .5 {
 		return ""
 	}
-	more := math.Ceil(float64(users) * limit / f.Steady.RPS)
+	more := roughly(float64(users) * limit / f.Steady.RPS)
 	return fmt.Sprintf("users were in requests for %.2g %% of their time and waited for the rest: it takes about %.0f users, or --arrival-rate %s", 100*busy, more, rate)
+}
+
+// roughly rounds up to two digits.
+func roughly(x float64) float64 {
+	scale := math.Pow(10, max(0, math.Floor(math.Log10(x))-1))
+	return math.Ceil(x/scale) * scale
 }
 
 // expected returns how many arrivals a schedule has in its first seconds.

@@ -46,7 +46,7 @@ func WriteJUnit(w io.Writer, s *Snapshot, verdicts []Verdict, o ExitOptions) err
 		v := &verdicts[i]
 		c := junitCase{Class: v.Method + " " + v.Name, Name: v.Asks()}
 		switch {
-		case v.Outcome == Missed || v.Outcome == Unjudged && o.TargetsGiven:
+		case o.fails(v):
 			c.Failure = &junitMessage{v.says(), string(v.Outcome)}
 			suite.Failures++
 		case v.Outcome == Unjudged:

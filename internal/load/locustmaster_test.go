@@ -23,7 +23,9 @@ import (
 
 // locustPrograms are real masters: the first Locust in the PATH, and a recent one that
 // scripts/install-test-tools.sh puts beside it.
-var locustPrograms = []string{"locust", "locust-recent"}
+var locustPrograms = []string{"locust", recentLocust}
+
+const recentLocust = "locust-recent"
 
 // forEachMaster runs a test with each of them.
 func forEachMaster(t *testing.T, test func(t *testing.T, program string)) {
@@ -37,6 +39,9 @@ func forEachMaster(t *testing.T, test func(t *testing.T, program string)) {
 				if program, err = filepath.Abs("../../bin/" + name); err == nil {
 					_, err = os.Stat(program)
 				}
+			}
+			if err != nil && name == recentLocust { // PyPI is not everywhere
+				t.Skip("WITHOUT A RECENT LOCUST: scripts/install-test-tools.sh installs it where it can")
 			}
 			if err != nil {
 				pgtest.Missing(t, name+" (scripts/install-test-tools.sh installs it)")

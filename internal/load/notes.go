@@ -34,9 +34,12 @@ func (s *Snapshot) steadyNote() string {
 
 // gapNote sets both latencies side by side, and says what neither can show.
 func (s *Snapshot) gapNote() string {
-	r, v := &s.Total.Response, &s.Total.Service
-	text := fmt.Sprintf("Response times count from when a request was meant to be sent: p95 %s ms, p99 %s ms. From sending it, service times are p95 %s ms, p99 %s ms.",
-		ms(r.Quantile(95)), ms(r.Quantile(99)), ms(v.Quantile(95)), ms(v.Quantile(99)))
+	r, v, when := &s.Total.Steady.Response, &s.Total.Steady.Service, "in that window"
+	if r.Count == 0 {
+		r, v, when = &s.Total.Response, &s.Total.Service, "over the run"
+	}
+	text := fmt.Sprintf("Response times count from when a request was meant to be sent: p95 %s ms, p99 %s ms %s. From sending it, service times are p95 %s ms, p99 %s ms.",
+		ms(r.Quantile(95)), ms(r.Quantile(99)), when, ms(v.Quantile(95)), ms(v.Quantile(99)))
 	if s.Plan.Arrivals == nil {
 		text += " This was the closed model: a user asks again only when it has an answer, so that a server that stalls is asked less and most of the stall is in no figure. --arrival-rate asks by a schedule, whatever the server does."
 	}

@@ -185,6 +185,21 @@ func TestAComparisonTellsTheRatio(t *testing.T) {
 	}
 }
 
+func TestAnEndpointThatWasDrawnLessIsNoRegression(t *testing.T) {
+	const lasted = 11 * time.Second
+	run := func(a, b int) Result {
+		samples := append(asked("/a", a, lasted, time.Microsecond), asked("/b", b, lasted, time.Microsecond)...)
+		return NewResult(ran(t, Plan{Users: 5}, lasted, samples), nil, 0, "")
+	}
+	rate := func(before, now Result) Verdict { return CompareBaseline([]Result{before}, now)[0] }
+	if v := rate(run(1000, 1000), run(500, 1500)); v.Name != "/a" || v.Outcome != Met || !strings.Contains(v.Why, "0.50 times the baseline's 100/s, by how tasks were drawn") {
+		t.Errorf("%+v", v)
+	}
+	if v := rate(run(1000, 1000), run(500, 500)); v.Outcome != Missed || v.Why != "0.50 times the baseline's 100/s" {
+		t.Errorf("%+v", v)
+	}
+}
+
 func TestABaselineOfSeveralRunsBoundsByItsWorst(t *testing.T) {
 	p := Plan{Users: 5}
 	one, other, slow := resultOf(t, 1, 5000, 20, p), resultOf(t, 2, 5000, 24, p), resultOf(t, 3, 5000, 36, p)
