@@ -16,9 +16,10 @@ WATCH := -race $(foreach p,modernc.org/sqlite/lib modernc.org/libc,-gcflags=$(p)
 
 GO_TEST := UPSTREAM_TEST_NO_SKIP=$(NO_SKIP) go test $(if $(RACE),$(WATCH))
 
-.PHONY: build assets without-assets demo test test-fast test-all vet lint bench bench-api bench-load loadtest quality quality-quick fuzz tools clean
+.PHONY: build assets demo test test-fast test-all vet lint bench bench-api bench-load loadtest quality quality-quick fuzz tools clean
 
-build: $(if $(shell command -v npm),assets,without-assets) ## one static binary: ./bin/upstream
+build: ## one static binary: ./bin/upstream
+	@$(MAKE) --no-print-directory assets || echo "npm is not there, or can't: the load tester's page is built without scripts, with tables for charts"
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/upstream ./cmd/upstream
 
 assets: internal/load/dist/load.js ## the scripts of the load tester's page; needs npm
@@ -28,9 +29,6 @@ internal/load/dist/load.js: $(wildcard frontend/load/*.ts) frontend/package.json
 
 frontend/node_modules/.package-lock.json: frontend/package-lock.json
 	npm --prefix frontend ci --no-audit --no-fund
-
-without-assets:
-	@echo "npm is not there: the load tester's page is built without scripts, with tables for charts"
 
 demo: build ## from nothing to a drift feed and the API, in ./upstream.db
 	./bin/upstream demo

@@ -127,6 +127,55 @@ func TestARunFromTheFormToItsFiles(t *testing.T) {
 	}
 }
 
+// What somebody reads does not change under their eyes: paused, marked or zoomed into.
+func TestFiguresStandStillWhereTheyAreAskedTo(t *testing.T) {
+	b := openBrowser(t)
+	_, url := loadPage(t, "--autostart", "--users", "2", "--spawn-rate", "20")
+	b.open(url)
+	moves := func() {
+		t.Helper()
+		before := js[int](b, requests)
+		b.until(fmt.Sprintf("%s > %d", requests, before))
+	}
+	rows := `Number(document.querySelector('[data-chart="rps"]').dataset.rows)`
+	stands := func(what string, meanwhile func()) {
+		t.Helper()
+		before := js[int](b, requests)
+		meanwhile()
+		if now := js[int](b, requests); now != before {
+			t.Errorf("%s: %d requests become %d", what, before, now)
+		}
+	}
+	// That the charts go on shows that events come.
+	charted := func() { b.until(fmt.Sprintf("%s > %d", rows, js[int](b, rows)+1)) }
+	moves()
+	b.click("#pause")
+	stands("paused", func() { time.Sleep(2500 * time.Millisecond) })
+	b.click("#pause")
+	moves()
+	js[any](b, `getSelection().selectAllChildren(document.querySelector("#statistics-table"))`)
+	stands("marked", charted)
+	js[any](b, `getSelection().removeAllRanges()`)
+	moves()
+
+	b.click(`[href="#charts"]`)
+	b.until(rows + ` > 5 && document.querySelector('[data-chart="rps"] .u-over')`)
+	mouse := `{
+		const over = document.querySelector('[data-chart="rps"] .u-over'), at = over.getBoundingClientRect();
+		var mouse = (name, part, where) => where.dispatchEvent(new MouseEvent(name, {clientX: at.left + at.width * part, clientY: at.top + 50, bubbles: true, movementX: 1}));
+		var timeAt = part => { mouse("mousemove", part, over); return document.querySelector('[data-chart="rps"] .u-value').textContent; };
+	}`
+	js[any](b, mouse+`; over = document.querySelector('[data-chart="rps"] .u-over'); mouse("mousemove", .4, over); mouse("mousedown", .4, over); mouse("mousemove", .7, over); mouse("mouseup", .7, document)`)
+	time.Sleep(200 * time.Millisecond)
+	edges := `[timeAt(.01), timeAt(.99)].join()`
+	before := js[string](b, edges)
+	charted()
+	if now := js[string](b, edges); now != before {
+		t.Errorf("a chart that is zoomed into moves from %s to %s", before, now)
+	}
+	b.quiet()
+}
+
 func readCSV(t *testing.T, url string) [][]string {
 	t.Helper()
 	answer, err := http.Get(url)

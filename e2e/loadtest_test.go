@@ -154,7 +154,7 @@ func TestKeysAddUsersAndTakeThemAway(t *testing.T) {
 		pgtest.Missing(t, "script(1), of Debian's package bsdutils")
 	}
 	p := demo(t)
-	cmd := exec.Command(script, "-qec", binary+" loadtest --headless --host "+p.url+" -u 5 -r 100 -T health", "/dev/null")
+	cmd := exec.Command(script, "-qec", "exec "+binary+" loadtest --headless --host "+p.url+" -u 5 -r 100 -T health", "/dev/null")
 	cmd.Env = []string{"HOME=/nonexistent", "TERM=dumb"}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	keys, err := cmd.StdinPipe()

@@ -25,7 +25,6 @@ if ! "$upstream" customer list --json | grep -q '"API bench"'; then
 fi
 customer=$("$upstream" user list --json | tr -d '\n ' | grep -o '"username":"bench","customer":[0-9]*' | grep -o '[0-9]*$')
 
-go build -o "$out/rate" scripts/rate.go
 go build -o "$out/bare" scripts/bare.go
 "$upstream" serve --listen 127.0.0.1:8710 --admin off --rate-limit off --drain 0s 2>"$out/serve.log" &
 server=$!
@@ -91,15 +90,29 @@ done <"$out/endpoints"
 kill $ceiling
 echo "memory of the server: $(rss)"
 
-rates=(1000:health/ 500:dashboard/ 300:drift-events/ 200:claims/ 100:claims/payer_summary/)
+# At 3,400 a second the guide's users ask each endpoint at least as often as the guide.
+together() {
+	"$upstream" loadtest --headless --host "$host" --username bench --password "correct horse battery" \
+		--arrival-rate 3400 --run-time 15s --only-summary --exit-code-on-error 0 --json "$out/together.json" 2>"$out/together.txt" || true
+	python3 - "$out/together.json" <<'PY'
+import json, sys
+r = json.load(open(sys.argv[1]))
+print("%-34s %6s %8s %8s %8s %8s" % ("endpoint", "a sec", "failed", "p50", "p95", "p99"))
+for e in r["endpoints"]:
+    s = e["steady"]
+    if s["requests"]:
+        print("%-34s %6.0f %8d %8.2f %8.2f %8.2f" % (e["name"], s["rps"], s["failures"], s["p50_ms"]["at"], s["p95_ms"]["at"], s["p99_ms"]["at"]))
+print(r["exit_reason"], "The generator's own lateness: p99 %.2f ms." % r["slip_ms_p99"])
+PY
+}
 echo
-echo "all at once at the guide's rates"
-"$out/rate" -host "$host" -token "$out/token" -time 15s "${rates[@]}"
+echo "all at once, above the guide's rates"
+together
 echo
 echo "the same beside a bulk load of the same customer"
 "$upstream" generate-synthetic-data --records 300000 --customer "$customer" --seed "$RANDOM" >"$out/load.txt" 2>&1 &
 load=$!
-"$out/rate" -host "$host" -token "$out/token" -time 15s "${rates[@]}"
+together
 wait $load
 tail -1 "$out/load.txt"
 echo "memory of the server: $(rss)"

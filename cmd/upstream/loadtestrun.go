@@ -318,7 +318,7 @@ func (t *loadtest) openPage() (*openPage, error) {
 		return nil, upstream.Errorf(upstream.Unavailable, "can't serve the page at %s: %w; --web-port names another port, --headless needs none", address, err)
 	}
 	page, err := load.NewPage(t.runner, load.PageOptions{
-		Plan: t.plan, Classes: t.classes, Targets: t.targets, Auth: t.WebAuth, Version: version, Logs: t.lines.all,
+		Plan: t.plan, Classes: t.classes, Judge: t.verdicts, Auth: t.WebAuth, Version: version, Logs: t.lines.all,
 	})
 	if err != nil {
 		return nil, errors.Join(err, l.Close())

@@ -40,6 +40,10 @@ const charts: Record<string, Chart> = {
 
 const height = 240;
 
+// Between the marks of a time axis, in seconds: a row is a second at least.
+const few = [1, 2, 5, 10, 15, 30];
+const steps = [few, few.map((m) => m * 60), [1, 2, 3, 6, 12, 24, 48, 168, 720].map((h) => h * 3600)].flat();
+
 /** A colour of page.css, in the theme of the moment. */
 export function colour(name: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -52,16 +56,16 @@ export function axes(values: (u: uPlot, splits: number[]) => string[], size: num
     ticks: { stroke: colour("--line"), width: 1 },
     font: "12px system-ui, sans-serif",
   };
-  // prettier hours than am and pm
   const clock = "{HH}:{mm}";
   const date = "\n{YYYY}-{MM}-{DD}";
   const time: uPlot.Axis = {
     ...look,
+    space: 80,
+    incrs: steps,
     values: [
       [86400, "{YYYY}-{MM}-{DD}", null, null, null, null, null, null, 1],
       [60, clock, date, null, date, null, null, null, 1],
       [1, clock + ":{ss}", date, null, date, null, null, null, 1],
-      [0.001, clock + ":{ss}.{fff}", date, null, date, null, null, null, 1],
     ],
   };
   return [time, { ...look, values, size }];
@@ -108,6 +112,13 @@ function columns(rows: Row[], chart: Chart): uPlot.AlignedData {
   return [rows.map((row) => row[0]), ...chart.lines.map((line) => rows.map((row) => row[line.column]))];
 }
 
+// zoomed tells that somebody looks at a part of the run; a double click shows all of it.
+function zoomed(plot: uPlot): boolean {
+  const times = plot.data[0];
+  const { min, max } = plot.scales.x ?? {};
+  return min != null && max != null && times.length > 0 && (min > (times[0] ?? 0) || max < (times[times.length - 1] ?? 0));
+}
+
 // Drawn is a chart on the page.
 interface Drawn {
   place: HTMLElement;
@@ -147,7 +158,12 @@ export class Charts {
         continue;
       }
       if (chart.plot.width !== width) chart.plot.setSize({ width, height });
-      chart.plot.setData(chart.data(this.rows));
+      if (zoomed(chart.plot)) {
+        chart.plot.setData(chart.data(this.rows), false);
+        chart.plot.redraw(true, true);
+      } else {
+        chart.plot.setData(chart.data(this.rows));
+      }
     }
   }
 

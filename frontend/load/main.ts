@@ -5,6 +5,12 @@ import { makeTabs } from "./tabs";
 
 const rows: Row[] = [];
 
+// selected tells that somebody has marked a text within an element.
+function selected(part: HTMLElement | null): boolean {
+  const selection = getSelection();
+  return !!part && !!selection && !selection.isCollapsed && part.contains(selection.anchorNode);
+}
+
 // live follows a run.
 function live(charts: Charts): void {
   const announce = document.getElementById("announce");
@@ -19,6 +25,7 @@ function live(charts: Charts): void {
   const show = () => {
     for (const [id, text] of Object.entries(waiting)) {
       const part = document.getElementById(id);
+      if (selected(part)) continue; // until it has been copied
       if (part) part.innerHTML = text; // our own server's, escaped there
       delete waiting[id];
     }

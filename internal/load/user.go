@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -346,4 +347,14 @@ func (u *User) ending() bool {
 	default:
 		return false
 	}
+}
+
+// guard has a task's panic counted as an exception.
+func (u *User) guard(f func()) {
+	defer func() {
+		if p := recover(); p != nil {
+			u.run.stats.exception(fmt.Sprint(p), string(debug.Stack()), u.run.now())
+		}
+	}()
+	f()
 }

@@ -12,12 +12,12 @@ import (
 
 // PageOptions say what a page shows and offers.
 type PageOptions struct {
-	Plan    Plan     // what the form begins with, and all that it does not ask
-	Classes []*Class // those that can be chosen; Plan has those that are at first
-	Targets []Target
-	Auth    string          // "user:password" that everything asks for; "" for nothing
-	Version string          // of the program, for the foot of the page
-	Logs    func() []string // the last lines of the log; nil for none
+	Plan    Plan                      // what the form begins with, and all that it does not ask
+	Classes []*Class                  // those that can be chosen; Plan has those that are at first
+	Judge   func(*Snapshot) []Verdict // holds a run against targets; nil for none
+	Auth    string                    // "user:password" that everything asks for; "" for nothing
+	Version string                    // of the program, for the foot of the page
+	Logs    func() []string           // the last lines of the log; nil for none
 }
 
 // Page is the load tester's page with Locust's REST interface, and /metrics.
@@ -32,6 +32,9 @@ type Page struct {
 func NewPage(runner *Runner, o PageOptions) (*Page, error) {
 	if o.Auth != "" && (strings.HasPrefix(o.Auth, ":") || !strings.Contains(o.Auth, ":")) {
 		return nil, errors.New("web auth: give a name and a password, as user:password")
+	}
+	if o.Judge == nil {
+		o.Judge = func(*Snapshot) []Verdict { return nil }
 	}
 	p := &Page{PageOptions: o, runner: runner}
 	p.feed = newFeed(p.view)

@@ -136,18 +136,15 @@ func TestARunIsStartedEditedResetAndStoppedAsLocustsIs(t *testing.T) {
 	if s := o.runner.Snapshot(); s.Users["A"] != 5 || s.Plan.RunTime != time.Hour {
 		t.Errorf("%v, %v", s.Users, s.Plan.RunTime)
 	}
-	eventually(t, func() bool { return o.runner.Snapshot().Total.Requests > 1000 })
-	if _, body := o.ask("GET", "/stats/reset", nil, nil); body != "ok" {
-		t.Errorf("reset says %q", body)
-	}
-	if n := o.runner.Snapshot().Total.Requests; n > 900 {
-		t.Errorf("%d requests after a reset", n)
-	}
+	eventually(t, func() bool { return o.runner.Snapshot().Total.Requests > 0 })
 	if s := o.get("/stop"); s["success"] != true || s["message"] != "Test stopped" {
 		t.Errorf("stop says %v", s)
 	}
 	if s := o.get("/stats/requests"); s["state"] != "stopped" || s["user_count"] != 0.0 {
 		t.Errorf("%v, %v users after the end", s["state"], s["user_count"])
+	}
+	if _, body := o.ask("GET", "/stats/reset", nil, nil); body != "ok" || o.runner.Snapshot().Total.Requests != 0 {
+		t.Errorf("reset says %q, and %d requests are left", body, o.runner.Snapshot().Total.Requests)
 	}
 	if again := o.swarm(url.Values{}); !again.Success || o.runner.Snapshot().Plan.Users != 5 {
 		t.Errorf("a form that says nothing is the last plan: %+v", again)

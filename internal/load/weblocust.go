@@ -167,7 +167,7 @@ func (p *Page) history(w io.Writer, s *Snapshot) error {
 func (p *Page) report(w http.ResponseWriter, r *http.Request) {
 	s := p.runner.Snapshot()
 	var text strings.Builder
-	if err := WriteReport(&text, s, p.runner.Rows(0), Judge(s, p.Targets)); err != nil {
+	if err := WriteReport(&text, s, p.runner.Rows(0), p.Judge(s)); err != nil {
 		http.Error(w, "The report can't be made: "+err.Error(), http.StatusInternalServerError)
 		return
 	}

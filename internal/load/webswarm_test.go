@@ -44,7 +44,7 @@ func TestFormsThatSayWhatCantBeAreAnsweredWithWhatIsWrong(t *testing.T) {
 }
 
 func TestThePageWorksWithoutScript(t *testing.T) {
-	o := open(t, PageOptions{Targets: []Target{{Method: "GET", Name: "/a", MaxP95: 1000}}})
+	o := open(t, PageOptions{Judge: func(s *Snapshot) []Verdict { return Judge(s, []Target{{Method: "GET", Name: "/a", MaxP95: 1000}}) }})
 	html := http.Header{"Accept": {"text/html"}}
 	_, body := o.ask("POST", "/swarm", url.Values{"user_count": {`"><b>`}, "user_classes": {"", "B"}}, html)
 	for _, part := range []string{`value="&#34;&gt;&lt;b&gt;"`, `value="A">`, `value="B" checked>`} {

@@ -29,7 +29,7 @@ func (p *Page) view() *view {
 	if s.State == Ready {
 		s.Plan = p.Plan
 	}
-	return newView(s, p.runner.Rows(0), Judge(s, p.Targets))
+	return newView(s, p.runner.Rows(0), p.Judge(s))
 }
 
 // parts are what of the page changes while a run goes on, by the ids of the elements

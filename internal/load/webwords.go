@@ -14,7 +14,7 @@ var words = template.FuncMap{
 	"ms":      ms,
 	"rate":    rate,
 	"percent": percentage,
-	"size":    func(f Figures) string { return f.averageSize() },
+	"size":    func(f Figures) string { return grouped(f.Bytes / max(f.Requests, 1)) },
 	"clock":   func(t time.Time) string { return t.UTC().Format("15:04:05") },
 	"instant": func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
 	"length":  func(d time.Duration) string { return shortTime(d.Round(time.Second)) },
