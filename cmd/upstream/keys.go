@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"io"
 	"os"
 
@@ -19,7 +20,11 @@ func (t *loadtest) watchKeys() (restore func()) {
 	if !isFile || !isatty.IsTerminal(f.Fd()) {
 		return func() {}
 	}
-	restore = singleKeys(f)
+	restore, ok := singleKeys(f)
+	if !ok {
+		return restore
+	}
+	context.AfterFunc(t.app, restore) // a second Ctrl-C ends the process at once
 	go t.readKeys(f)
 	return restore
 }

@@ -5,4 +5,4 @@ package main
 import "os"
 
 // singleKeys leaves the terminal as it is: keys come after Enter.
-func singleKeys(*os.File) (restore func()) { return func() {} }
+func singleKeys(*os.File) (restore func(), ok bool) { return func() {}, true }
