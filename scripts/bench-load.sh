@@ -4,7 +4,7 @@
 # Three things, against a server that answers 1 kB to whatever is asked: whether what
 # it tells is true where a server stalls; requests for each second of processor time
 # the generator takes, beside other generators in the same run (those that are
-# installed: wrk, hey, locust, k6); what ten million requests and ten thousand users
+# installed: wrk, hey, locust, k6) and bare loops that count nothing; what ten million requests and ten thousand users
 # take. QUICK=1 leaves out the long ones.
 set -euo pipefail
 upstream=$(realpath "$1")
@@ -14,6 +14,7 @@ mkdir -p "$out"
 server=127.0.0.1:8712
 host=http://$server
 go build -o "$out/loadserver" scripts/loadserver.go
+go build -o "$out/loadbare" scripts/loadbare.go
 pid=
 trap '[ -z "$pid" ] || kill $pid 2>/dev/null' EXIT
 start() { # server options
@@ -76,6 +77,8 @@ export default function () { http.get(`${__ENV.HOST}/api/v1/health/`); }
 JS
 cost upstream-std "$upstream" loadtest --headless --host "$host" -u 50 -r 1000 -T health --no-wait -t 10s --only-summary
 cost upstream-fast "$upstream" loadtest --headless --host "$host" -u 50 -r 1000 -T health --no-wait -t 10s --only-summary --engine fast
+cost bare-net-http "$out/loadbare" -engine std -host "$host"
+cost bare-fasthttp "$out/loadbare" -engine fast -host "$host"
 ! command -v wrk >/dev/null || cost wrk wrk -t1 -c50 -d10s "$host/api/v1/health/"
 ! command -v hey >/dev/null || cost hey hey -c 50 -z 10s "$host/api/v1/health/"
 ! command -v k6 >/dev/null || HOST=$host cost k6 k6 run -q "$out/k6.js"
