@@ -27,7 +27,8 @@ type stdWire struct {
 
 	mu     sync.Mutex
 	conns  map[net.Conn]struct{}
-	broke  error // how the last connection did
+	until  time.Time // when this exchange is to be over
+	broke  error     // how the last connection did
 	closed bool
 }
 
@@ -64,7 +65,7 @@ func (w *stdWire) keep(c net.Conn) net.Conn {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.conns[kept] = struct{}{}
-	_ = c.SetDeadline(time.Now().Add(w.timeout))
+	_ = c.SetDeadline(w.until)
 	if w.closed {
 		_ = c.Close()
 	}
@@ -107,6 +108,7 @@ func (c *keptConn) Close() error {
 // one that rests is not closed.
 func (w *stdWire) deadline(at time.Time) {
 	w.mu.Lock()
+	w.until = at
 	for c := range w.conns {
 		_ = c.SetDeadline(at)
 	}
