@@ -163,6 +163,14 @@ func (c *loadtestCmd) fill(p *load.Plan) {
 	}
 }
 
+// usersGiven is how many users were asked for, 0 if the user did not say.
+func (c *loadtestCmd) usersGiven() int {
+	if c.Users == nil {
+		return 0
+	}
+	return *c.Users
+}
+
 // words splits what Locust separates by spaces.
 func words(texts []string) []string {
 	return strings.FieldsFunc(strings.Join(texts, " "), func(r rune) bool { return r == ' ' || r == ',' })

@@ -278,7 +278,7 @@ func TestABaselineIsHeldAgainst(t *testing.T) {
 func TestTheListAndTheRatioOfTasks(t *testing.T) {
 	w := inSQLite(t)
 	contains(t, w.must("loadtest", "--list"), "PayrixaAPIUser", "AdminUser", "UnauthenticatedUser", "health", "dashboard")
-	contains(t, w.must("loadtest", "--show-task-ratio", "PayrixaAPIUser", "AdminUser"), "PayrixaAPIUser", "30", "AdminUser")
+	contains(t, w.must("loadtest", "--show-task-ratio", "PayrixaAPIUser", "AdminUser"), "75.0   ", "25.0   ", "30.0   ", "22.5   ") // by weight, 3 and 1
 }
 
 func TestThePageIsServedUntilItsRunIsOver(t *testing.T) {

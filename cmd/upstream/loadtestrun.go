@@ -28,7 +28,7 @@ func (c *loadtestCmd) Run(a *app) error {
 		load.ListClasses(a.stdout, all)
 		return nil
 	case c.ShowTaskRatio:
-		load.TaskRatio(a.stdout, p.Classes, p.Users)
+		load.TaskRatio(a.stdout, p.Classes, c.usersGiven())
 		return nil
 	}
 	targets, err := c.targets(&p)

@@ -199,22 +199,17 @@ func TaskRatio(w io.Writer, classes []*Class, users int) {
 			users += max(weight(c.Weight), c.FixedCount)
 		}
 	}
-	counts := Distribute(classes, users)
+	shares := ratios(classes, Distribute(classes, users))
 	part := func(title string, total bool) {
 		fmt.Fprintf(w, "\n %s\n%s\n", title, strings.Repeat("-", 80))
-		for _, c := range classes {
-			of := float64(counts[c.Name]) / float64(max(users, 1))
-			fmt.Fprintf(w, " %-10s %s\n", fmt.Sprintf("%-6.1f", 100*of), c.Name)
-			if !total {
-				of = 1
-			}
-			all := 0
-			for i := range c.Tasks {
-				all += weight(c.Tasks[i].Weight)
-			}
-			for i := range c.Tasks {
-				share := of * float64(weight(c.Tasks[i].Weight)) / float64(all)
-				fmt.Fprintf(w, " %-10s   %s\n", fmt.Sprintf("  %-6.1f", 100*share), c.Tasks[i].Name)
+		for _, c := range shares {
+			fmt.Fprintf(w, " %-10s %s\n", fmt.Sprintf("%-6.1f", 100*c.Share), c.Name)
+			for _, t := range c.Tasks {
+				share := t.OfClass
+				if total {
+					share = t.OfAll
+				}
+				fmt.Fprintf(w, " %-10s   %s\n", fmt.Sprintf("  %-6.1f", 100*share), t.Name)
 			}
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"compress/gzip"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -27,30 +28,40 @@ type stdWire struct {
 
 	mu     sync.Mutex
 	conns  map[net.Conn]struct{}
-	broke  error // how the last connection did
+	until  time.Time // when this exchange is to be over
+	broke  error     // how the last connection did
 	closed bool
 }
 
 func newStdWire(ctx context.Context, o wireOptions) *stdWire {
 	w := &stdWire{timeout: o.timeout, conns: map[net.Conn]struct{}{}}
-	dialer := net.Dialer{Timeout: o.timeout}
 	w.transport = &http.Transport{
 		DisableCompression:  true, // what is asked for and counted is what goes over the wire
 		MaxIdleConnsPerHost: 1,
 		MaxConnsPerHost:     1,
-		TLSHandshakeTimeout: o.timeout,
-		DialContext: func(_ context.Context, network, address string) (net.Conn, error) {
-			if w.sent.Load() {
-				return nil, w.broken()
-			}
-			c, err := dialer.DialContext(ctx, network, address)
-			if err != nil {
-				return nil, err
-			}
-			return w.keep(c), nil
-		},
+		DialContext:         func(_ context.Context, _, address string) (net.Conn, error) { return w.dial(ctx, address, false) },
+		DialTLSContext:      func(_ context.Context, _, address string) (net.Conn, error) { return w.dial(ctx, address, true) },
 	}
 	return w
+}
+
+// dial makes a connection. TLS is below what is kept: its own messages are no requests.
+func (w *stdWire) dial(ctx context.Context, address string, secure bool) (net.Conn, error) {
+	if w.sent.Load() {
+		return nil, w.broken()
+	}
+	dialer := net.Dialer{Timeout: w.timeout}
+	c, err := dialer.DialContext(ctx, "tcp", address)
+	if err != nil || !secure {
+		return w.keep(c, err)
+	}
+	_ = c.SetDeadline(time.Now().Add(w.timeout))
+	host, _, _ := net.SplitHostPort(address) // which the transport has put together
+	s := tls.Client(c, &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12})
+	if err = s.HandshakeContext(ctx); err != nil {
+		_ = c.Close()
+	}
+	return w.keep(s, err)
 }
 
 // keptConn is a connection that its wire knows.
@@ -59,16 +70,19 @@ type keptConn struct {
 	w *stdWire
 }
 
-func (w *stdWire) keep(c net.Conn) net.Conn {
+func (w *stdWire) keep(c net.Conn, err error) (net.Conn, error) {
+	if err != nil {
+		return nil, err
+	}
 	kept := &keptConn{c, w}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.conns[kept] = struct{}{}
-	_ = c.SetDeadline(time.Now().Add(w.timeout))
+	_ = c.SetDeadline(w.until)
 	if w.closed {
 		_ = c.Close()
 	}
-	return kept
+	return kept, nil
 }
 
 func (w *stdWire) broken() error {
@@ -107,6 +121,7 @@ func (c *keptConn) Close() error {
 // one that rests is not closed.
 func (w *stdWire) deadline(at time.Time) {
 	w.mu.Lock()
+	w.until = at
 	for c := range w.conns {
 		_ = c.SetDeadline(at)
 	}

@@ -46,3 +46,17 @@ func TestARequestIsSentOnceWhateverTheServerDoesWithIt(t *testing.T) {
 		})
 	}
 }
+
+func TestConnectionsForOneRequestEachAreNoFailures(t *testing.T) {
+	host := serve(t, func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Connection", "close") })
+	onBothEngines(t, func(t *testing.T, engine Engine) {
+		s := once(t, quick(host, engine, nil), func(u *User) {
+			for range 50 {
+				u.Get("/x")
+			}
+		})
+		if s.Total.Requests != 50 || s.Total.Failures != 0 {
+			t.Errorf("%d requests, %v", s.Total.Requests, s.Failures)
+		}
+	})
+}

@@ -49,3 +49,20 @@ func TestResetStatsForgetsWhatCameBeforeTheFirstArrival(t *testing.T) {
 		})
 	}
 }
+
+// Arrivals go on while users are added: nothing else begins their steady window anew.
+func TestAResetWhileUsersAreAddedBeginsTheSteadyWindowAnew(t *testing.T) {
+	p := quick(serve(t, func(http.ResponseWriter, *http.Request) {}), Std, doing(func(u *User) { u.Get("/x") }))
+	p.Arrivals = &Arrivals{Stages: []Stage{{Rate: 100}}}
+	r := begin(t, p)
+	eventually(t, func() bool { return r.Snapshot().State == Running && !r.Snapshot().SteadyFrom.IsZero() })
+	before := r.Snapshot().SteadyFrom
+	p.Users, p.SpawnRate = 10, .001
+	if err := r.Start(p); err != nil {
+		t.Fatal(err)
+	}
+	r.Reset()
+	if s := r.Snapshot(); s.State != Spawning || !s.SteadyFrom.After(before) {
+		t.Errorf("%s, steady from %v, before %v", s.State, s.SteadyFrom, before)
+	}
+}

@@ -1,7 +1,9 @@
 package load
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -350,5 +352,28 @@ func TestNothingOfThisModuleIsUsed(t *testing.T) {
 		if !strings.HasSuffix(name, "_test.go") && strings.Contains(string(b), "\t\"upstream") {
 			t.Errorf("%s imports this module", name)
 		}
+	}
+}
+
+func TestARunThatManyUsersCantGoOnWithSaysSoOnce(t *testing.T) {
+	p := quick("http://localhost:1", Std, doing(func(*User) {}))
+	p.Users, p.Arrivals = 50, &Arrivals{Stages: []Stage{{Rate: 1000}}}
+	p.Classes[0].OnStart = func(u *User) error {
+		u.Sleep(time.Hour) // until the first of them
+		return errors.New("no way in")
+	}
+	p.Classes[0].Tasks[0].Run = func(*User) { t.Error("an arrival is made") }
+	var log bytes.Buffer
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	r := NewRunner(ctx, slog.New(slog.NewTextHandler(&log, nil)))
+	if err := r.Start(p); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func() bool { return r.Snapshot().UserCount == 50 })
+	r.run().end(errors.New("no way in"))
+	<-r.Done()
+	if n := strings.Count(log.String(), "the run ends"); n != 1 {
+		t.Errorf("said %d times:\n%s", n, log.String())
 	}
 }

@@ -125,7 +125,7 @@ func (r *Runner) Reset() {
 		last.mu.Lock()
 		defer last.mu.Unlock()
 		last.forget()
-		if last.state == Running && (last.schedule == nil || last.opened > 0) {
+		if goes := last.state == Spawning || last.state == Running; goes && last.stats.isSteady() {
 			last.steady()
 		}
 	}

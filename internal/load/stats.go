@@ -222,6 +222,13 @@ func (s *stats) steadyFrom(at time.Duration) {
 	}
 }
 
+// isSteady tells that the steady window has begun.
+func (s *stats) isSteady() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.from != forever
+}
+
 func (s *stats) steadyTo(at time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
