@@ -19,6 +19,7 @@ pid=
 trap '[ -z "$pid" ] || kill $pid 2>/dev/null' EXIT
 start() { # server options
 	[ -z "$pid" ] || { kill "$pid"; wait "$pid" 2>/dev/null || true; }
+	! curl -sf "$host/served" >/dev/null || { echo "another server listens at $server" >&2; exit 1; }
 	"$out/loadserver" -listen "$server" "$@" 2>"$out/server.log" &
 	pid=$!
 	for _ in $(seq 50); do curl -sf "$host/served" >/dev/null && break; sleep .1; done
@@ -90,6 +91,7 @@ fi
 
 echo
 echo "memory over ten million requests, fast engine, in MB each ten seconds"
+start
 "$upstream" loadtest --headless --host "$host" -u 50 -r 1000 -T health --no-wait --engine fast -t 1h --only-summary --json "$out/long.json" 2>"$out/long.log" &
 generator=$!
 while [ "$(curl -s "$host/served")" -lt 10000000 ] && kill -0 $generator 2>/dev/null; do
@@ -103,6 +105,6 @@ field "$out/long.json" '"\n%d requests, %d failures" % (total["requests"], total
 echo
 echo "10,000 users with waits of 1 to 3 s, the generator on one core"
 start
-ulimit -n 65536
+ulimit -n "$(ulimit -Hn)"
 GOMAXPROCS=1 load -u 10000 -r 1000 -T health -t 40s
 field "$out/result.json" '"%d requests, %.0f a second, %d failures, slip p99 %.2f ms, %.0f %% of a core" % (total["requests"], total["rps"], total["failures"], r["slip_ms_p99"], 100 * r["generator_cpu"])'

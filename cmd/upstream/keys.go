@@ -13,6 +13,9 @@ import (
 // userKeys are what keys do to the number of users, as in Locust.
 var userKeys = map[byte]int{'w': 1, 'W': 10, 's': -1, 'S': -10}
 
+// keySpawnRate is the least rate at which keys change users, as in Locust.
+const keySpawnRate = 100
+
 // watchKeys reads keys while the run goes on, if a person sits at a terminal. restore
 // puts the terminal back.
 func (t *loadtest) watchKeys() (restore func()) {
@@ -49,7 +52,7 @@ func (t *loadtest) changeUsers(by int) {
 		return
 	}
 	p := s.Plan
-	p.Users = min(max(p.Users+by, 1), load.MaxUsers)
+	p.Users, p.SpawnRate = min(max(p.Users+by, 1), load.MaxUsers), max(p.SpawnRate, keySpawnRate)
 	if err := t.runner.Start(p); err != nil {
 		t.log.Warn("users don't change", "error", err)
 	}

@@ -35,7 +35,9 @@ func (m *cpuMeter) begin(now time.Duration) {
 func (m *cpuMeter) finish(now time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.to, m.atTo = now, used()
+	if m.to == forever {
+		m.to, m.atTo = now, used()
+	}
 }
 
 func (m *cpuMeter) tick(now time.Duration) {

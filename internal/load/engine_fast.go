@@ -165,6 +165,9 @@ func (w *fastWire) talk(c net.Conn) error {
 	if err := out.Flush(); err != nil {
 		return err
 	}
+	if _, err := in.Peek(1); err != nil { // fasthttp would say less of why
+		return err
+	}
 	err := w.answer.ReadLimitBody(in, 1<<30)
 	if errors.Is(err, fasthttp.ErrTimeout) { // which doesn't say so as others do
 		return os.ErrDeadlineExceeded

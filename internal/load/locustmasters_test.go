@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 // Two workers, a run of some seconds, and the master quits at its end: its count, those
@@ -321,20 +322,45 @@ func TestAClassThatOnlyTheMasterHas(t *testing.T) {
 	})
 }
 
-// The project's own locustfile tells a master of the classes that our workers have.
-func TestTheLocustfileHasOurClasses(t *testing.T) {
+// The project's own locustfile has the classes and tasks that our workers have, in the
+// same shares.
+func TestTheLocustfileHasOurClassesAndTasks(t *testing.T) {
+	want := map[string]map[string]float64{}
+	for _, c := range Classes(Accounts{}) {
+		want[c.Name] = map[string]float64{}
+		sum := 0
+		for _, task := range c.Tasks {
+			sum += weight(task.Weight)
+		}
+		for _, task := range c.Tasks {
+			want[c.Name][task.Name] = float64(weight(task.Weight)) / float64(sum)
+		}
+	}
 	forEachMaster(t, func(t *testing.T, program string) {
-		cmd := exec.Command(program, "-f", "../../loadtest/locustfile.py", "--list")
+		cmd := exec.Command(program, "-f", "../../loadtest/locustfile.py", "--show-task-ratio-json")
 		cmd.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1")
-		out, err := cmd.CombinedOutput()
+		out, err := cmd.Output()
 		if err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
-		listed := strings.Fields(string(out))
-		for _, c := range Classes(Accounts{}) {
-			if !slices.Contains(listed, c.Name) {
-				t.Errorf("%s is not among\n%s", c.Name, out)
+		var told struct {
+			Classes map[string]struct {
+				Tasks map[string]struct{ Ratio float64 }
+			} `json:"per_class"`
+		}
+		text := string(out)
+		if err := json.Unmarshal([]byte(text[strings.Index(text, "{"):]), &told); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		got := map[string]map[string]float64{}
+		for name, c := range told.Classes {
+			got[name] = map[string]float64{}
+			for task, share := range c.Tasks {
+				got[name][task] = share.Ratio
 			}
+		}
+		if diff := cmp.Diff(want, got, cmpopts.EquateApprox(0, 1e-9)); diff != "" {
+			t.Errorf("-ours +%s:\n%s", program, diff)
 		}
 	})
 }

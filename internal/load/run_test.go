@@ -119,6 +119,27 @@ func TestUsersComeGoAndStayAsWanted(t *testing.T) {
 	}
 }
 
+// A run that ends while its users change is judged by the window before.
+func TestTheSteadyWindowEndsWhereUsersChange(t *testing.T) {
+	host := serve(t, func(http.ResponseWriter, *http.Request) {})
+	p := quick(host, Std, []*Class{{Name: "A", Wait: Constant(time.Millisecond), Tasks: []Task{get("x", 1, "x")}}})
+	p.Users = 2
+	r := begin(t, p)
+	eventually(t, func() bool { return r.Snapshot().Total.Steady.Requests > 10 })
+	p.Users, p.SpawnRate = 1000, 1
+	if err := r.Start(p); err != nil {
+		t.Fatal(err)
+	}
+	edited := time.Now()
+	before := r.Snapshot().Total.Requests
+	eventually(t, func() bool { return r.Snapshot().Total.Requests > before+50 })
+	r.Stop()
+	s := r.Snapshot()
+	if s.SteadyTo.After(edited) || s.Total.Steady.Requests == 0 || s.Total.Steady.Requests+40 > s.Total.Requests {
+		t.Errorf("steady from %v to %v, users changed at %v; %d of %d requests in it", s.SteadyFrom, s.SteadyTo, edited, s.Total.Steady.Requests, s.Total.Requests)
+	}
+}
+
 // eventually waits for what takes some time, for as long as a slow machine needs.
 func eventually(t *testing.T, so func() bool) {
 	t.Helper()

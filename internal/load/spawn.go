@@ -162,12 +162,18 @@ func (r *run) dismiss(c *Class) {
 
 func (u *User) halt() { close(u.stop) }
 
-// edit changes how many users are wanted.
+// edit changes how many users are wanted. In the closed model they are what asks, so the
+// steady window ends, until those that are wanted are there.
 func (r *run) edit(users int, want map[string]int, rate float64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.state != Spawning && r.state != Running {
 		return
+	}
+	if r.schedule == nil && r.state == Running {
+		now := r.now()
+		r.stats.steadyTo(now)
+		r.cpu.finish(now)
 	}
 	r.Users, r.SpawnRate, r.want, r.rate, r.state = users, rate, want, rate, Spawning
 	select {

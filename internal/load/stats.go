@@ -214,7 +214,7 @@ func (s *stats) reset(at time.Duration) {
 func (s *stats) steadyFrom(at time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.from = at
+	s.from, s.to = at, forever
 	s.slips.reset()
 	for _, e := range s.all() {
 		e.steady.reset()
@@ -229,10 +229,11 @@ func (s *stats) isSteady() bool {
 	return s.from != forever
 }
 
+// steadyTo ends the steady window, if it goes on.
 func (s *stats) steadyTo(at time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.to = at
+	s.to = min(s.to, at)
 }
 
 // all returns the entries by name and method, and the total last.
