@@ -7,7 +7,6 @@ import (
 	"os"
 
 	"github.com/mattn/go-isatty"
-	"upstream/internal/load"
 )
 
 // userKeys are what keys do to the number of users, as in Locust.
@@ -40,20 +39,7 @@ func (t *loadtest) readKeys(in io.Reader) {
 			return
 		}
 		if by, ok := userKeys[key]; ok {
-			t.changeUsers(by)
+			t.runner.AddUsers(by, keySpawnRate)
 		}
-	}
-}
-
-// changeUsers adds users to a run, or takes some away.
-func (t *loadtest) changeUsers(by int) {
-	s := t.runner.Snapshot()
-	if s.State != load.Spawning && s.State != load.Running {
-		return
-	}
-	p := s.Plan
-	p.Users, p.SpawnRate = min(max(p.Users+by, 1), load.MaxUsers), max(p.SpawnRate, keySpawnRate)
-	if err := t.runner.Start(p); err != nil {
-		t.log.Warn("users don't change", "error", err)
 	}
 }

@@ -59,6 +59,7 @@ type loadtestCmd struct {
 	OnlySummary    bool   `locust:"ONLY_SUMMARY" help:"Print only what came of it at the end."`
 	ShowTaskRatio  bool   `locust:"SHOW_TASK_RATIO" help:"Print how users and tasks are shared out, and end."`
 	List           bool   `short:"l" locust:"LIST" help:"Print the classes of users and their tasks, and end."`
+	LogFile        string `name:"logfile" locust:"LOGFILE" placeholder:"FILE" help:"Write the log to a file. Tables stay on standard error."`
 	LogLevel       string `name:"loglevel" short:"L" locust:"LOGLEVEL" default:"info" help:"What is logged: debug, info, warning, error or critical."`
 
 	Worker     bool   `locust:"MODE_WORKER" help:"Be a worker of a Locust master, whose locustfile has the same classes: loadtest/locustfile.py."`

@@ -195,6 +195,11 @@ func TestOptionsAreVariablesOfLocustAndOfOurOwn(t *testing.T) {
 	if strings.Contains(r.stderr, "/api/v1/claims/") {
 		t.Errorf("tags were not heard:\n%s", r.stderr)
 	}
+	logged := filepath.Join(w.dir, "log")
+	if r = w.runWith(ctx, []string{"LOCUST_LOGFILE=" + logged, "LOCUST_HOST=" + s.URL}, "loadtest", "--headless", "-t", "1", "-T", "health"); strings.Contains(r.stderr, "level=INFO") {
+		t.Errorf("the log is not in its file:\n%s", r.stderr)
+	}
+	contains(t, w.read(logged), "all users spawned")
 	r = w.runWith(ctx, []string{"UPSTREAM_LOADTEST_HOST=" + s.URL, "UPSTREAM_LOADTEST_PASSWORD_FILE=" + w.file("password", "secret\n"), "LOCUST_HOST=http://127.0.0.1:1"}, "loadtest", "--headless", "-t", "1")
 	if r.code != exitOK { // ours comes first
 		t.Errorf("exit code %d\n%s", r.code, r.stderr)

@@ -37,6 +37,14 @@ func (c *loadtestCmd) Run(a *app) error {
 		return usageError(err)
 	}
 	lines := &lastLines{out: a.stderr}
+	if c.LogFile != "" {
+		f, err := a.create(c.LogFile)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		lines.out = f
+	}
 	log, err := c.logger(lines)
 	if err != nil {
 		return usageError(err)
@@ -379,6 +387,9 @@ func (t *loadtest) pageOver(failed <-chan error) <-chan struct{} {
 // work is a worker of a Locust master, until that lets it go. The master says which
 // classes run.
 func (c *loadtestCmd) work(a *app, p load.Plan, all []*load.Class, log *slog.Logger) error {
+	if c.CSV+c.HTML+c.JSON+c.JUnit+c.Summary+c.Targets+c.Baseline+c.ArrivalRate != "" {
+		log.Warn("a worker writes no files and knows no targets or schedules: its master counts, and decides how many users there are")
+	}
 	p.Classes = all
 	w := &load.LocustWorker{
 		Master: net.JoinHostPort(c.MasterHost, strconv.Itoa(c.MasterPort)), ID: load.NewWorkerID(), Log: log,

@@ -119,6 +119,44 @@ func TestUsersComeGoAndStayAsWanted(t *testing.T) {
 	}
 }
 
+func TestUsersAreAddedToARunThatGoesOnAndToNoOther(t *testing.T) {
+	host := serve(t, func(http.ResponseWriter, *http.Request) {})
+	none := NewRunner(context.Background(), quiet())
+	none.AddUsers(1, 100)
+	if s := none.Snapshot(); s.State != Ready {
+		t.Errorf("a run began: %s", s.State)
+	}
+	p := quick(host, Std, []*Class{{Name: "A", Wait: Constant(time.Millisecond), Tasks: []Task{get("x", 1, "x")}}})
+	p.Users, p.SpawnRate = 3, 1000
+	r := begin(t, p)
+	for _, step := range []struct{ by, want int }{{10, 13}, {1, 14}, {-10, 4}, {-10, 1}} {
+		r.AddUsers(step.by, 100)
+		eventually(t, func() bool { s := r.Snapshot(); return s.State == Running && s.UserCount == step.want })
+	}
+	r.Stop()
+	r.AddUsers(5, 100)
+	if s := r.Snapshot(); s.State != Stopped || s.Plan.Users != 1 {
+		t.Errorf("a run that was over is %s with %d users", s.State, s.Plan.Users)
+	}
+}
+
+// All are there when the last one is: nobody waits for another that isn't wanted. And a
+// change doesn't wait for the next that was.
+func TestUsersAreAllThereWhenTheLastOneIs(t *testing.T) {
+	host := serve(t, func(http.ResponseWriter, *http.Request) {})
+	p := quick(host, Std, []*Class{{Name: "A", Wait: Constant(time.Millisecond), Tasks: []Task{get("x", 1, "x")}}})
+	p.SpawnRate = .001 // a user in a quarter of an hour
+	r := begin(t, p)
+	eventually(t, func() bool { return r.Snapshot().State == Running })
+	p.Users = 3
+	if err := r.Start(p); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func() bool { s := r.Snapshot(); return s.State == Spawning && s.UserCount == 2 })
+	r.AddUsers(2, 1000)
+	eventually(t, func() bool { s := r.Snapshot(); return s.State == Running && s.UserCount == 5 })
+}
+
 // A run that ends while its users change is judged by the window before.
 func TestTheSteadyWindowEndsWhereUsersChange(t *testing.T) {
 	host := serve(t, func(http.ResponseWriter, *http.Request) {})

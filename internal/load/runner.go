@@ -92,6 +92,22 @@ func (r *Runner) Spawn(p Plan, counts map[string]int) error {
 	return r.begin(p, counts)
 }
 
+// AddUsers changes the number of users of the present run, by so many more or fewer, one
+// at least; without one that goes on it does nothing. They change at the run's spawn rate
+// or, if that is less, at atLeast a second.
+func (r *Runner) AddUsers(by int, atLeast float64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.last == nil {
+		return
+	}
+	p := r.last.plan()
+	users, rate := min(max(p.Users+by, 1), MaxUsers), max(p.SpawnRate, atLeast)
+	if users != p.Users && r.last.edit(users, Distribute(p.Classes, users), rate) {
+		r.log.Info("users change", "users", users, "spawn_rate", rate)
+	}
+}
+
 func (r *Runner) begin(p Plan, counts map[string]int) error {
 	p.Host = strings.TrimSuffix(p.Host, "/")
 	r.mu.Lock()
@@ -143,6 +159,12 @@ func (r *Runner) run() *run {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.last
+}
+
+func (r *run) plan() Plan {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.Plan
 }
 
 func (r *run) current() State {

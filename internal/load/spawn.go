@@ -7,20 +7,22 @@ import (
 	"time"
 )
 
-// spawnLoop brings the users to what is wanted, one at a time, at the spawn rate.
+// spawnLoop brings the users to what is wanted, one at a time, at the spawn rate. What is
+// wanted may change at any time.
 func (r *run) spawnLoop(wires context.Context) {
 	next := r.now()
-	for {
+	for !r.isEnded() {
 		class, by := r.step()
+		wait := next - r.now()
 		if class == nil {
 			r.settled()
-			select {
-			case <-r.changed:
+			wait = forever
+		}
+		if wait > 0 {
+			if r.pause(wait) {
 				next = r.now()
-				continue
-			case <-r.ended:
-				return
 			}
+			continue
 		}
 		if by > 0 {
 			r.spawn(wires, class)
@@ -28,10 +30,21 @@ func (r *run) spawnLoop(wires context.Context) {
 			r.dismiss(class)
 		}
 		next += r.interval()
-		if d := next - r.now(); d > 0 && !r.sleep(r.ended, d) || r.isEnded() {
-			return
-		}
 	}
+}
+
+// pause waits until the time is up, what is wanted changes, which it tells, or the run
+// ends.
+func (r *run) pause(d time.Duration) (changed bool) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-r.ended:
+	case <-r.changed:
+		changed = true
+	}
+	return changed
 }
 
 func (r *run) isEnded() bool {
@@ -163,12 +176,13 @@ func (r *run) dismiss(c *Class) {
 func (u *User) halt() { close(u.stop) }
 
 // edit changes how many users are wanted. In the closed model they are what asks, so the
-// steady window ends, until those that are wanted are there.
-func (r *run) edit(users int, want map[string]int, rate float64) {
+// steady window ends, until those that are wanted are there. It tells whether the run
+// goes on.
+func (r *run) edit(users int, want map[string]int, rate float64) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.state != Spawning && r.state != Running {
-		return
+		return false
 	}
 	if r.schedule == nil && r.state == Running {
 		now := r.now()
@@ -180,6 +194,7 @@ func (r *run) edit(users int, want map[string]int, rate float64) {
 	case r.changed <- struct{}{}:
 	default:
 	}
+	return true
 }
 
 // present is how many users there are; the caller holds mu.

@@ -271,7 +271,7 @@ func TestMetricsTellTheRun(t *testing.T) {
 	o := open(t, PageOptions{})
 	_, before := o.ask("GET", "/metrics", nil, nil)
 	o.swarm(url.Values{"user_count": {"2"}})
-	eventually(t, func() bool { return len(o.runner.Snapshot().Endpoints) == 2 })
+	eventually(t, func() bool { s := o.runner.Snapshot(); return len(s.Endpoints) == 2 && s.Slip.Count > 0 })
 	o.runner.Stop()
 	_, after := o.ask("GET", "/metrics", nil, nil)
 	s := o.runner.Snapshot()
