@@ -106,7 +106,7 @@ type master struct {
 	address string
 	port    string
 	dir     string
-	out     bytes.Buffer
+	out     syncBuffer
 	ended   chan error
 }
 

@@ -184,9 +184,11 @@ func TestAMasterComesBack(t *testing.T) {
 func TestOneOfTwoWorkersLeaves(t *testing.T) {
 	forEachMaster(t, func(t *testing.T, program string) {
 		s := newTarget(t)
-		m := startMaster(t, program, freePort(t), nil, "--headless", "--expect-workers", "2", "-u", "6", "-r", "6", "-t", "7s", "-H", s.URL)
+		m := startMaster(t, program, freePort(t), nil, "--headless", "--expect-workers", "2", "-u", "6", "-r", "6", "-t", "12s", "-H", s.URL)
 		a, b := startWorker(t, m.address, Std), startWorker(t, m.address, Fast)
 		waitFor(t, "all users", func() bool { return sum(a.fleet.Users()) == 3 && sum(b.fleet.Users()) == 3 })
+		// A master that hasn't heard so gives the users of one that leaves to nobody.
+		waitFor(t, "that the master knows", func() bool { return strings.Contains(m.out.String(), "All users spawned") })
 		a.stop()
 		a.end(t)
 		waitFor(t, "the other's users", func() bool { return sum(b.fleet.Users()) == 6 })
