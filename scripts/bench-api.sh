@@ -110,7 +110,7 @@ echo "all at once, above the guide's rates"
 together
 echo
 echo "the same beside a bulk load of the same customer"
-"$upstream" generate-synthetic-data --records 300000 --customer "$customer" --seed "$RANDOM" >"$out/load.txt" 2>&1 &
+"$upstream" generate-synthetic-data --records 1000000 --customer "$customer" --seed "$RANDOM" >"$out/load.txt" 2>&1 &
 load=$!
 together
 wait $load
