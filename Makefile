@@ -10,8 +10,9 @@ RACE ?=
 
 # SQLite is C translated to Go. Its memory lies outside of Go's heap, where the race
 # detector doesn't look, but for a few globals that its own locks guard: watching it
-# finds nothing of ours and makes its tests up to ten times slower. The locks between
-# goroutines, the driver and all of this module are watched.
+# finds nothing of ours and makes its tests up to ten times slower; its pointers aren't
+# checked either (checkptr). The locks between goroutines, the driver and all of this
+# module are watched.
 WATCH := -race $(foreach p,modernc.org/sqlite/lib modernc.org/libc,-gcflags=$(p)=-race=false)
 
 GO_TEST := UPSTREAM_TEST_NO_SKIP=$(NO_SKIP) go test $(if $(RACE),$(WATCH))

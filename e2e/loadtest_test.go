@@ -4,12 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -20,21 +18,10 @@ import (
 // demo starts the demo with an admin port that tells how much it was asked.
 func demo(t *testing.T) *process {
 	t.Helper()
-	admin := "127.0.0.1:" + freePort(t) // the demo's banner tells the other address only
+	admin := "127.0.0.1:" + pgtest.FreePort(t) // the demo's banner tells the other address only
 	p := start(t, "sqlite:"+filepath.Join(t.TempDir(), "demo.db"), "demo", "--records", "20000", "--listen", "127.0.0.1:0", "--admin", admin)
 	p.url, p.admin = p.says(p.out, answers)[1], "http://"+admin
 	return p
-}
-
-// freePort is a port of loopback that nobody listens on.
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
 }
 
 // served is how many requests of the API a server has answered by its own count.
@@ -125,7 +112,7 @@ func TestOurWorkerUnderAStockMasterCountsWhatTheServerDoes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	port := freePort(t)
+	port := pgtest.FreePort(t)
 	master := exec.Command(locust, "-f", filepath.Join(files, "locustfile.py"), "--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", port,
 		"--host", p.url, "--headless", "--expect-workers", "1", "-u", "20", "-r", "20", "-t", "10s", "--csv", "run", "--only-summary")
 	master.Dir, master.Env = dir, append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1")
@@ -161,7 +148,7 @@ func TestKeysAddUsersAndTakeThemAway(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	said := &lines{}
+	said := &pgtest.Output{}
 	cmd.Stdout, cmd.Stderr = said, said
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -12,10 +11,11 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"upstream/internal/pgtest"
 )
 
 // process is a running server or worker.
@@ -23,35 +23,17 @@ type process struct {
 	testing.TB
 	cmd        *exec.Cmd
 	url, admin string
-	out, log   *lines
+	out, log   *pgtest.Output
 	ended      chan error
 	client     *http.Client
 	access     string // what get and post sign in with
-}
-
-// lines is what a process writes, while it does.
-type lines struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 // start starts the binary and leaves it running, until the test has ended at the
 // latest.
 func start(t testing.TB, database string, args ...string) *process {
 	t.Helper()
-	p := &process{TB: t, out: &lines{}, log: &lines{}, ended: make(chan error, 1), client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 100}, Timeout: time.Minute}}
+	p := &process{TB: t, out: &pgtest.Output{}, log: &pgtest.Output{}, ended: make(chan error, 1), client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 100}, Timeout: time.Minute}}
 	p.cmd = exec.Command(binary, args...)
 	p.cmd.Env = []string{"UPSTREAM_DATABASE=" + database, "HOME=/nonexistent"}
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.log
@@ -85,7 +67,7 @@ func serve(t testing.TB, database string, args ...string) *process {
 }
 
 // says waits until a process has written something.
-func (p *process) says(where *lines, what *regexp.Regexp) (found []string) {
+func (p *process) says(where *pgtest.Output, what *regexp.Regexp) (found []string) {
 	p.Helper()
 	p.until(what.String(), func() bool {
 		found = what.FindStringSubmatch(where.String())

@@ -178,7 +178,7 @@ func asKnown(t *testing.T, path, day, to string) {
 	writeCSV(t, to, known)
 }
 
-func readCSV(t *testing.T, path string) [][]string {
+func readCSV(t testing.TB, path string) [][]string {
 	t.Helper()
 	f, err := os.Open(path)
 	if err != nil {

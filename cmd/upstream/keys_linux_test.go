@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"upstream/internal/pgtest"
 )
 
 // terminal is one of the kernel's own.
@@ -17,7 +19,7 @@ func terminal(t *testing.T) (f *os.File, shows func() bool) {
 	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
 	if err != nil {
-		t.Skip("no terminals here: ", err)
+		pgtest.Missing(t, "/dev/ptmx, for terminals")
 	}
 	t.Cleanup(func() { _ = master.Close() })
 	n, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)

@@ -2,13 +2,11 @@ package main
 
 import (
 	"context"
-	"encoding/csv"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -17,6 +15,7 @@ import (
 	"time"
 
 	"upstream/internal/load"
+	"upstream/internal/pgtest"
 )
 
 // target is a server under load that counts what it is asked.
@@ -62,7 +61,7 @@ func TestALoadTestCountsTheSameInEveryPlace(t *testing.T) {
 			t.Errorf("the server has %v, the last row of %s %v", served, name, n)
 		}
 	}
-	if rows := csvRows(t, prefix+"_failures.csv"); len(rows) != 1 {
+	if rows := readCSV(t, prefix+"_failures.csv"); len(rows) != 1 {
 		t.Errorf("failures: %v", rows)
 	}
 	contains(t, r.stderr, "Aggregated", fmt.Sprint(served), "Targets", "From sending it, service times are")
@@ -71,24 +70,10 @@ func TestALoadTestCountsTheSameInEveryPlace(t *testing.T) {
 	contains(t, w.read(prefix+".md"), "/api/v1/health/")
 }
 
-func csvRows(t testing.TB, path string) [][]string {
-	t.Helper()
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	rows, err := csv.NewReader(f).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return rows
-}
-
 // lastCell is a number in the last row of a CSV file.
 func lastCell(t testing.TB, path, column string) float64 {
 	t.Helper()
-	rows := csvRows(t, path)
+	rows := readCSV(t, path)
 	for i, name := range rows[0] {
 		if name == column {
 			n, err := strconv.ParseFloat(rows[len(rows)-1][i], 64)
@@ -319,7 +304,7 @@ func TestThePageIsServedUntilItsRunIsOver(t *testing.T) {
 
 func TestARunThatIsStoppedFromThePageIsInTheFilesWhileThePageGoesOn(t *testing.T) {
 	w, s := inSQLite(t), serving(t, nil)
-	port, prefix := freePort(t), filepath.Join(w.dir, "out")
+	port, prefix := pgtest.FreePort(t), filepath.Join(w.dir, "out")
 	ctx, quit := context.WithCancel(context.Background())
 	ended := make(chan result)
 	go func() {
@@ -340,21 +325,11 @@ func TestARunThatIsStoppedFromThePageIsInTheFilesWhileThePageGoesOn(t *testing.T
 	<-ended
 }
 
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return fmt.Sprint(l.Addr().(*net.TCPAddr).Port)
-}
-
 func TestNothingBeginsWhereThePageCantBeServed(t *testing.T) {
 	w, s := inSQLite(t), serving(t, nil)
 	_, taken, _ := net.SplitHostPort(s.Listener.Addr().String())
 	before := w.file("out_stats_history.csv", "an earlier run")
-	for _, args := range [][]string{{"-P", taken}, {"-P", freePort(t), "--web-auth", "no-password"}} {
+	for _, args := range [][]string{{"-P", taken}, {"-P", pgtest.FreePort(t), "--web-auth", "no-password"}} {
 		r := w.runWith(context.Background(), nil, append([]string{"loadtest", "--host", s.URL, "--autostart", "--csv", filepath.Join(w.dir, "out")}, args...)...)
 		if r.code != exitFailed || s.served.Load() > 0 || w.read(before) != "an earlier run" || strings.Contains(r.stderr, "starting") {
 			t.Errorf("%v: exit code %d, %d requests\n%s", args, r.code, s.served.Load(), r.stderr)

@@ -377,7 +377,7 @@ func TestSignInsAreAudited(t *testing.T) {
 // once it does.
 func TestTheAuditWaitsForTheDatabase(t *testing.T) {
 	w := newWorld(t, worldOptions{})
-	var log syncBuffer
+	var log pgtest.Output
 	a := w.auditor(&log)
 	before := len(w.entries(w.a.id))
 	add := func(i int) {

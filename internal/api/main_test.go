@@ -47,7 +47,7 @@ type world struct {
 	jobs   *jobs.Jobs
 	url    string
 	clock  atomic.Int64 // nanoseconds after today
-	log    *syncBuffer
+	log    *pgtest.Output
 	a, b   *practice
 	super  string // a token of a superuser without a customer
 	judge  *judge
@@ -73,7 +73,7 @@ type worldOptions struct {
 
 func newWorld(t testing.TB, o worldOptions) *world {
 	t.Helper()
-	w := &world{TB: t, log: &syncBuffer{}, client: &http.Client{Transport: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 64}}}
+	w := &world{TB: t, log: &pgtest.Output{}, client: &http.Client{Transport: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 64}}}
 	ctx := context.Background()
 	if o.url == "" {
 		o.url = engines[0].URL(t)
@@ -299,21 +299,4 @@ func (r *response) decoded() (v map[string]any) {
 	r.t.Helper()
 	r.decode(&v)
 	return v
-}
-
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
 }

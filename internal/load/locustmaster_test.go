@@ -1,19 +1,15 @@
 package load
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -106,7 +102,7 @@ type master struct {
 	address string
 	port    string
 	dir     string
-	out     syncBuffer
+	out     pgtest.Output
 	ended   chan error
 }
 
@@ -150,17 +146,6 @@ func (m *master) counted(t *testing.T) (c counted) {
 	return c
 }
 
-// freePort is free for the moment.
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
-}
-
 // target counts the requests that it answers.
 type target struct {
 	*httptest.Server
@@ -194,26 +179,9 @@ func readerAndWriter() []*Class {
 // running is a worker at work.
 type running struct {
 	fleet *RunnerFleet
-	log   *syncBuffer
+	log   *pgtest.Output
 	stop  context.CancelFunc
 	ended chan error
-}
-
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
 }
 
 func startWorker(t *testing.T, address string, engine Engine) *running {
@@ -223,7 +191,7 @@ func startWorker(t *testing.T, address string, engine Engine) *running {
 
 func startWorkerOf(t *testing.T, address string, engine Engine, classes []*Class) *running {
 	t.Helper()
-	r := &running{log: &syncBuffer{}, ended: make(chan error, 1)}
+	r := &running{log: &pgtest.Output{}, ended: make(chan error, 1)}
 	var ctx context.Context
 	ctx, r.stop = context.WithCancel(context.Background())
 	log := slog.New(slog.NewTextHandler(r.log, nil))

@@ -20,6 +20,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"upstream/internal/pgtest"
 )
 
 // Two workers, a run of some seconds, and the master quits at its end: its count, those
@@ -27,7 +29,7 @@ import (
 func TestMasterAndWorkersCountTheSame(t *testing.T) {
 	forEachMaster(t, func(t *testing.T, program string) {
 		s := newTarget(t)
-		m := startMaster(t, program, freePort(t), nil, "--headless", "--expect-workers", "2", "-u", "9", "-r", "6", "-t", "5s", "-H", s.URL)
+		m := startMaster(t, program, pgtest.FreePort(t), nil, "--headless", "--expect-workers", "2", "-u", "9", "-r", "6", "-t", "5s", "-H", s.URL)
 		a, b := startWorker(t, m.address, Std), startWorker(t, m.address, Fast)
 		waitFor(t, "all users", func() bool {
 			users := a.fleet.Users()
@@ -51,7 +53,7 @@ func TestMasterAndWorkersCountTheSame(t *testing.T) {
 func TestAWorkerThatIsStoppedTellsAll(t *testing.T) {
 	forEachMaster(t, func(t *testing.T, program string) {
 		s := newTarget(t)
-		m := startMaster(t, program, freePort(t), nil, "--headless", "--expect-workers", "1", "-u", "5", "-r", "5", "-H", s.URL)
+		m := startMaster(t, program, pgtest.FreePort(t), nil, "--headless", "--expect-workers", "1", "-u", "5", "-r", "5", "-H", s.URL)
 		w := startWorker(t, m.address, Fast)
 		waitFor(t, "requests", func() bool { return s.total.Load() > 500 })
 		w.stop()
@@ -64,7 +66,7 @@ func TestAWorkerThatIsStoppedTellsAll(t *testing.T) {
 func TestAMasterThatIsInterrupted(t *testing.T) {
 	forEachMaster(t, func(t *testing.T, program string) {
 		s := newTarget(t)
-		m := startMaster(t, program, freePort(t), nil, "--headless", "--expect-workers", "1", "-u", "6", "-r", "6", "-H", s.URL)
+		m := startMaster(t, program, pgtest.FreePort(t), nil, "--headless", "--expect-workers", "1", "-u", "6", "-r", "6", "-H", s.URL)
 		classes := readerAndWriter()
 		for _, c := range classes {
 			c.Wait = nil
@@ -84,8 +86,8 @@ func TestAMasterThatIsInterrupted(t *testing.T) {
 func TestAMastersPageStartsChangesAndStops(t *testing.T) {
 	forEachMaster(t, func(t *testing.T, program string) {
 		s := newTarget(t)
-		web := freePort(t)
-		m := startMaster(t, program, freePort(t), nil, "--web-host", "127.0.0.1", "--web-port", web, "-H", s.URL, "--csv", "run")
+		web := pgtest.FreePort(t)
+		m := startMaster(t, program, pgtest.FreePort(t), nil, "--web-host", "127.0.0.1", "--web-port", web, "-H", s.URL, "--csv", "run")
 		w := startWorker(t, m.address, Fast)
 		base := "http://127.0.0.1:" + web
 		swarm := func(users int) {
@@ -158,7 +160,7 @@ func TestAMastersPageStartsChangesAndStops(t *testing.T) {
 func TestAMasterComesBack(t *testing.T) {
 	forEachMaster(t, func(t *testing.T, program string) {
 		s := newTarget(t)
-		port := freePort(t)
+		port := pgtest.FreePort(t)
 		args := []string{"--headless", "--expect-workers", "1", "-u", "4", "-r", "4", "-t", "4s", "-H", s.URL}
 		m := startMaster(t, program, port, nil, args...)
 		w := startWorker(t, m.address, Fast)
@@ -184,7 +186,7 @@ func TestAMasterComesBack(t *testing.T) {
 func TestOneOfTwoWorkersLeaves(t *testing.T) {
 	forEachMaster(t, func(t *testing.T, program string) {
 		s := newTarget(t)
-		m := startMaster(t, program, freePort(t), nil, "--headless", "--expect-workers", "2", "-u", "6", "-r", "6", "-t", "12s", "-H", s.URL)
+		m := startMaster(t, program, pgtest.FreePort(t), nil, "--headless", "--expect-workers", "2", "-u", "6", "-r", "6", "-t", "12s", "-H", s.URL)
 		a, b := startWorker(t, m.address, Std), startWorker(t, m.address, Fast)
 		waitFor(t, "all users", func() bool { return sum(a.fleet.Users()) == 3 && sum(b.fleet.Users()) == 3 })
 		// A master that hasn't heard so gives the users of one that leaves to nobody.
@@ -254,7 +256,7 @@ func (b *breaker) breakUp() {
 func TestAConnectionThatBreaks(t *testing.T) {
 	forEachMaster(t, func(t *testing.T, program string) {
 		s := newTarget(t)
-		m := startMaster(t, program, freePort(t), nil, "--headless", "--expect-workers", "1", "-u", "4", "-r", "4", "-t", "9s", "-H", s.URL)
+		m := startMaster(t, program, pgtest.FreePort(t), nil, "--headless", "--expect-workers", "1", "-u", "4", "-r", "4", "-t", "9s", "-H", s.URL)
 		waitFor(t, "the master", func() bool {
 			c, err := net.Dial("tcp", m.address)
 			if err == nil {
@@ -282,7 +284,7 @@ func TestAConnectionThatBreaks(t *testing.T) {
 func TestUsersThatCantSignIn(t *testing.T) {
 	forEachMaster(t, func(t *testing.T, program string) {
 		s := newTarget(t)
-		m := startMaster(t, program, freePort(t), nil, "--headless", "--expect-workers", "1", "-u", "6", "-r", "2", "-t", "5s", "-H", s.URL)
+		m := startMaster(t, program, pgtest.FreePort(t), nil, "--headless", "--expect-workers", "1", "-u", "6", "-r", "2", "-t", "5s", "-H", s.URL)
 		classes := readerAndWriter()
 		for _, c := range classes {
 			c.OnStart = func(u *User) error {
@@ -312,7 +314,7 @@ func TestUsersThatCantSignIn(t *testing.T) {
 func TestAClassThatOnlyTheMasterHas(t *testing.T) {
 	forEachMaster(t, func(t *testing.T, program string) {
 		s := newTarget(t)
-		m := startMaster(t, program, freePort(t), []string{"WITH_STRANGER=1"}, "--headless", "--expect-workers", "1", "-u", "4", "-r", "4", "-t", "3s", "-H", s.URL)
+		m := startMaster(t, program, pgtest.FreePort(t), []string{"WITH_STRANGER=1"}, "--headless", "--expect-workers", "1", "-u", "4", "-r", "4", "-t", "3s", "-H", s.URL)
 		w := startWorker(t, m.address, Fast)
 		c := m.counted(t)
 		w.end(t)

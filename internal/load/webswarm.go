@@ -105,11 +105,19 @@ func fromForm(r *http.Request) bool {
 	return r.Method == http.MethodPost && strings.Contains(r.Header.Get("Accept"), "text/html")
 }
 
-func (p *Page) stop(w http.ResponseWriter, r *http.Request) {
-	p.runner.Stop()
+// backToForm shows all who watch what was done, and tells that it answered a form.
+func (p *Page) backToForm(w http.ResponseWriter, r *http.Request) bool {
 	p.feed.tick()
 	if fromForm(r) {
 		http.Redirect(w, r, "/", http.StatusSeeOther)
+		return true
+	}
+	return false
+}
+
+func (p *Page) stop(w http.ResponseWriter, r *http.Request) {
+	p.runner.Stop()
+	if p.backToForm(w, r) {
 		return
 	}
 	writeJSON(w, map[string]any{"success": true, "message": "Test stopped"})
@@ -117,9 +125,7 @@ func (p *Page) stop(w http.ResponseWriter, r *http.Request) {
 
 func (p *Page) reset(w http.ResponseWriter, r *http.Request) {
 	p.runner.Reset()
-	p.feed.tick()
-	if fromForm(r) {
-		http.Redirect(w, r, "/", http.StatusSeeOther)
+	if p.backToForm(w, r) {
 		return
 	}
 	_, _ = w.Write([]byte("ok"))

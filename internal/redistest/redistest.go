@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"os/exec"
-	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -20,7 +19,7 @@ import (
 type Server struct {
 	t       testing.TB
 	binary  string
-	port    int
+	port    string
 	running *exec.Cmd
 }
 
@@ -32,7 +31,7 @@ func New(t testing.TB) *Server {
 	if err != nil {
 		pgtest.Missing(t, "redis-server (scripts/install-test-tools.sh installs it)")
 	}
-	s := &Server{t: t, binary: binary, port: freePort(t)}
+	s := &Server{t: t, binary: binary, port: pgtest.FreePort(t)}
 	s.Start()
 	t.Cleanup(s.Stop)
 	return s
@@ -47,7 +46,7 @@ func URL(t testing.TB) string {
 // URL returns the address, as redis://127.0.0.1:40001, the same after a revival.
 func (s *Server) URL() string { return "redis://" + s.address() }
 
-func (s *Server) address() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }
+func (s *Server) address() string { return net.JoinHostPort("127.0.0.1", s.port) }
 
 // Start starts the server, empty, and returns when it answers.
 func (s *Server) Start() {
@@ -55,7 +54,7 @@ func (s *Server) Start() {
 	if s.running != nil {
 		return
 	}
-	cmd := exec.Command(s.binary, "--bind", "127.0.0.1", "--port", strconv.Itoa(s.port), "--dir", s.t.TempDir(), "--save", "", "--appendonly", "no")
+	cmd := exec.Command(s.binary, "--bind", "127.0.0.1", "--port", s.port, "--dir", s.t.TempDir(), "--save", "", "--appendonly", "no")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // it dies with the test process
 	if err := cmd.Start(); err != nil {
 		s.t.Fatal(err)
@@ -95,16 +94,6 @@ func (s *Server) signal(sig syscall.Signal) {
 	if err := s.running.Process.Signal(sig); err != nil {
 		s.t.Fatal(err)
 	}
-}
-
-func freePort(t testing.TB) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 func ping(address string) error {
